@@ -1,0 +1,1 @@
+"""Configuration: one frozen pydantic class per stage, the only place where defaults exist."""
