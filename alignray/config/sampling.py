@@ -27,6 +27,8 @@ class SampleConfig(StageConfig):
     select: PromptSelection = PromptSelection()
     engine: EngineConfig
     """The model that answers."""
+    adapter: str | None = None
+    """Name of the adapter of `engine.adapters` to answer with; the base model by default."""
     sampling: SamplingParams = SamplingParams(n=5, top_p=0.95)
     system_prompt: str | None = None
     """System message put before every conversation that has none."""

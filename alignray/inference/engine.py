@@ -39,6 +39,8 @@ class Request:
     sampling: SamplingParams
     seed: int
     """Seed of this request; response i uses seed + i."""
+    adapter: str | None = None
+    """Name of an adapter in the engine's configuration; the base model by default."""
     constraint: Constraint | None = None
     label_tokens: tuple[str, ...] = ()
     """Labels whose log-probabilities as the *first* token are wanted, each a single token; the
@@ -137,14 +139,11 @@ def build_engine(config: EngineConfig) -> Engine:
     return FakeEngine(config)
 
 
-def get_model_label(config: EngineConfig) -> str:
-    """How rows name the engine's model: `model`, or `model:adapter`."""
-    if config.type != "vllm":
-        return config.model
-    base = config.model_name_or_path.rstrip("/").rsplit("/", 1)[-1]
-    if config.adapter_name_or_path is None:
-        return base
-    return f"{base}:{config.adapter_name_or_path.rstrip('/').rsplit('/', 1)[-1]}"
+def get_model_label(config: EngineConfig, adapter: str | None = None) -> str:
+    """How rows name the model that answered: `model`, or `model:adapter`."""
+    name = config.model_name_or_path if config.type == "vllm" else config.model
+    base = name.rstrip("/").rsplit("/", 1)[-1]
+    return base if adapter is None else f"{base}:{adapter}"
 
 
 def serialize_sampling(sampling: SamplingParams) -> str:
