@@ -180,5 +180,7 @@ class SamplingParams(Config):
     """Above 1 discourages repeated tokens."""
     stop: tuple[str, ...] = ()
     """Strings that end a response."""
+    logprobs: bool = False
+    """Whether rows carry the sum of the token log-probabilities of each response."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the run; every row derives its own from it and its prompt id."""

@@ -21,6 +21,8 @@ from alignray.records import SCHEMA_VERSION, RowStatus
 class RowTask(Protocol):
     """One stage's work on one row."""
 
+    salt: str
+    """Hash of what is the same for all rows (`compute_salt`); a ledger holds rows of one salt."""
     output_schema: pa.Schema
     """Schema of the rows it makes; has `row`, `prompt_id`, `status`, `reason`, `key`,
     `prompt_tokens` (int) and `completion_tokens` (int or list of int)."""

@@ -1,0 +1,69 @@
+"""Starting or joining Ray, in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+
+from alignray.errors import EngineError
+
+_OBJECT_STORE_BYTES = 512 * 1024 * 1024
+_MIN_LOGICAL_CPUS = 4
+
+
+@contextlib.contextmanager
+def connect(address: str | None = None) -> Iterator[None]:
+    """Joins the cluster at `address` (or `$RAY_ADDRESS`), or starts an embedded local Ray.
+
+    Does nothing where Ray is running in this process already. An embedded Ray is ended again;
+    a joined cluster is left as it is. Rows travel by files, so the embedded object store is
+    small, and logical CPUs are at least four: engines and trainers name what they need, and
+    the operating system shares the real cores.
+
+    Raises:
+        EngineError: the cluster does not answer.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS")
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        if address and address != "local":
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            _start_local()
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EngineError(
+            address or "local Ray", f"cannot connect ({str(error)[:200]})", "a running Ray cluster"
+        ) from error
+    _protect_token()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _start_local() -> None:
+    ray.init(
+        address="local",
+        num_cpus=max(os.cpu_count() or 1, _MIN_LOGICAL_CPUS),
+        object_store_memory=_OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+
+
+def _protect_token() -> None:
+    """Ray 2.60 writes its token readable by all; it opens the cluster to any code."""
+    token = Path.home() / ".ray" / "auth_token"
+    with contextlib.suppress(OSError):
+        if token.is_file():
+            token.chmod(0o600)

@@ -1,0 +1,68 @@
+"""One small actor per stage run: what is done so far, and which rows an actor died with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import ray
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all actors of one run of a stage."""
+
+    rows: int = 0
+    unscored: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    requests: int = 0
+    restarts: int = 0
+    last_failure: str = ""
+
+    def __add__(self, other: Totals) -> Totals:
+        """The sum; the later failure text wins."""
+        return Totals(
+            *(
+                getattr(self, name) + getattr(other, name)
+                for name in list(self.__dataclass_fields__)[:-1]
+            ),
+            last_failure=other.last_failure or self.last_failure,
+        )
+
+
+@ray.remote
+class StageMonitor:
+    """Lives as long as one run of a stage; restarts of actors are seen here."""
+
+    def __init__(self) -> None:
+        self._totals = Totals()
+        self._attempts: dict[int, int] = {}
+        self._open: dict[int, dict[int, int]] = {}
+
+    def begin(self, chunk: int) -> tuple[int, dict[int, int]]:
+        """Notes that an actor starts on a chunk.
+
+        Returns:
+            The number of the attempt, from 1, and for each row that was being tried alone when
+            an earlier actor died, how often that happened.
+        """
+        self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
+        return self._attempts[chunk], dict(self._open.get(chunk, {}))
+
+    def open_row(self, chunk: int, row: int) -> None:
+        """Notes that a row is tried alone."""
+        rows = self._open.setdefault(chunk, {})
+        rows[row] = rows.get(row, 0) + 1
+
+    def close_row(self, chunk: int, row: int) -> None:
+        """Notes that a row that was tried alone did no harm."""
+        self._open.get(chunk, {}).pop(row, None)
+
+    def report(self, totals: Totals) -> None:
+        """Adds committed work."""
+        self._totals += totals
+
+    def get_totals(self) -> Totals:
+        """What is committed so far."""
+        return replace(self._totals)

@@ -1,0 +1,230 @@
+"""The actor stage: a RowTask over parquet rows, on a pool of engines under Ray Data.
+
+    input files -> chunks -> Ray Data map_batches over RowActor -> shards -> parts in input order
+
+The shell decides nothing about rows: what is asked and what is made of the answers is the task's
+(`row_task.py`), who may talk to an engine and what happens when it dies is the supervisor's,
+what is durable is the ledger's. Rows are fed to an engine one by one over all chunks that its actor
+holds, so no batch waits for its slowest row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+
+from alignray.artifacts import Counts, _make_directory
+from alignray.config.inference import EngineConfig, PoolConfig
+from alignray.errors import AlignrayError, EngineError
+from alignray.inference.chunks import Chunk, count_rows, plan_chunks
+from alignray.inference.cluster import connect
+from alignray.inference.consolidate import consolidate, recover_swap
+from alignray.inference.engine import build_engine
+from alignray.inference.ledger import (
+    Shard,
+    check_salt,
+    collect_finished_rows,
+    read_shards,
+    remove_debris,
+)
+from alignray.inference.monitor import StageMonitor, Totals
+from alignray.inference.row_runner import RowRunner
+from alignray.inference.row_task import RowTask
+from alignray.inference.supervisor import Supervisor
+from alignray.progress import Progress
+
+_POLL_SECONDS = 1.0
+_CHUNKS_PER_ACTOR = 4
+
+
+@dataclass(frozen=True)
+class RowStageResult:
+    """What a row stage did, over all its runs (counts, tokens) and in this one (the rest)."""
+
+    counts: Counts
+    prompt_tokens: int
+    completion_tokens: int
+    requests: int
+    restarts: int
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """What every actor of a stage needs to know."""
+
+    task: RowTask
+    engine: EngineConfig
+    pool: PoolConfig
+    stage_dir: Path
+
+
+class RowActor:
+    """One engine, its event loop and its shard writer; called with chunks by Ray Data."""
+
+    def __init__(self, spec: StageSpec, monitor: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        supervisor = Supervisor(
+            lambda: build_engine(spec.engine),
+            max_tries=spec.pool.max_row_tries,
+            stall_seconds=spec.pool.stall_seconds,
+        )
+        self._runner = RowRunner(spec.task, supervisor, spec.pool, spec.stage_dir, monitor)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Works off the chunks of a batch; returns when every row is committed."""
+        chunks = [Chunk.from_text(text) for text in batch["text"]]
+        work = asyncio.run_coroutine_threadsafe(self._runner.run_chunks(chunks), self._loop)
+        return {"rows": [work.result()]}
+
+
+def run_row_stage(
+    task: RowTask,
+    input_files: Sequence[Path],
+    engine: EngineConfig,
+    pool: PoolConfig,
+    stage_dir: Path,
+    title: str,
+) -> RowStageResult:
+    """Brings every input row to a terminal state, going on where an earlier run stopped.
+
+    Args:
+        task: the stage's work on one row.
+        input_files: parquet files whose rows, in this order, are the input.
+        engine: the engine to ask.
+        pool: actors, commits, patience.
+        stage_dir: the directory that gets `ledger/` and `data/part-*.parquet`.
+        title: name in the progress display.
+
+    Raises:
+        EngineError: no engine can be started, or too many rows failed.
+        LedgerError: the directory holds rows of another configuration.
+    """
+    _make_directory(stage_dir / "ledger")
+    recover_swap(stage_dir)
+    shards = read_shards(stage_dir)
+    check_salt(shards, task.salt, stage_dir)
+    remove_debris(stage_dir, shards)
+    num_rows = count_rows(input_files)
+    finished = collect_finished_rows(shards, retry_failed=pool.retry == "failed")
+    chunks = plan_chunks(input_files, finished, _choose_chunk_rows(num_rows - len(finished), pool))
+    totals = Totals()
+    if chunks:
+        with connect(), Progress(title, num_rows, len(finished)) as progress:
+            totals = _run_chunks(StageSpec(task, engine, pool, stage_dir), chunks, progress)
+    return _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
+
+
+def _choose_chunk_rows(pending: int, pool: PoolConfig) -> int:
+    """Small enough that every engine of the pool gets several chunks, large enough to be few."""
+    fair = pending // (pool.max_engines * _CHUNKS_PER_ACTOR)
+    return max(1, min(pool.rows_per_chunk, max(fair, 16)))
+
+
+def _run_chunks(spec: StageSpec, chunks: Sequence[Chunk], progress: Progress) -> Totals:
+    monitor = StageMonitor.options(num_cpus=0).remote()  # type: ignore[attr-defined]
+    failure: list[BaseException] = []
+    worker = threading.Thread(target=_drain, args=(spec, chunks, monitor, failure), daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(_POLL_SECONDS)
+        totals: Totals = ray.get(monitor.get_totals.remote())
+        progress.update(totals.rows, totals.completion_tokens, totals.unscored, totals.failed)
+        _check_failed_rate(totals, progress.total, spec.pool)
+    if failure:
+        raise _explain(failure[0])
+    return ray.get(monitor.get_totals.remote())
+
+
+def _drain(
+    spec: StageSpec, chunks: Sequence[Chunk], monitor: Any, failure: list[BaseException]
+) -> None:
+    """Runs the Ray Data job to its end; in a thread, so that the driver can show progress."""
+    try:
+        dataset = build_dataset(spec, chunks, monitor)
+        for _ in dataset.iter_internal_ref_bundles():
+            pass
+    except BaseException as error:  # handed to the main thread
+        failure.append(error)
+
+
+def build_dataset(spec: StageSpec, chunks: Sequence[Chunk], monitor: Any) -> ray.data.Dataset:
+    """The lazy Ray Data job of a stage: one block and one task per chunk."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_consecutive_actor_init_deaths = 3
+    rows = pa.Table.from_pylist([chunk.to_row() for chunk in chunks])
+    blocks = [rows.slice(i, 1) for i in range(rows.num_rows)]
+    pool = spec.pool
+    return ray.data.from_arrow(blocks).map_batches(
+        RowActor,
+        batch_size=None,
+        batch_format="numpy",
+        fn_constructor_args=(spec, monitor),
+        compute=ActorPoolStrategy(
+            min_size=pool.min_engines,
+            max_size=pool.max_engines,
+            max_tasks_in_flight_per_actor=2 * _CHUNKS_PER_ACTOR,
+            max_concurrent_calls_per_actor=_CHUNKS_PER_ACTOR,
+            enable_true_multi_threading=True,
+        ),
+        **build_actor_options(spec.engine),
+    )
+
+
+def build_actor_options(engine: EngineConfig) -> dict[str, Any]:
+    """Ray resources of the actor that holds an engine."""
+    resources = engine.resources
+    options: dict[str, Any] = {"num_cpus": resources.num_cpus}
+    if engine.type == "vllm" and engine.resources.num_gpus:
+        options["num_gpus"] = engine.resources.num_gpus
+        if engine.resources.accelerator_type:
+            options["accelerator_type"] = engine.resources.accelerator_type
+    return options
+
+
+def _check_failed_rate(totals: Totals, num_rows: int, pool: PoolConfig) -> None:
+    allowed = max(10.0, pool.max_failed_rate * num_rows)
+    if totals.failed > allowed:
+        raise EngineError(
+            "engine",
+            f"{totals.failed} of {totals.rows} rows failed, the last with: {totals.last_failure}",
+            f"at most {allowed:.0f} (pool.max_failed_rate)",
+            "finished rows are kept: mend the cause and run again with pool.retry=failed",
+        )
+
+
+def _explain(error: BaseException) -> BaseException:
+    """The error of ours inside Ray's, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, AlignrayError):
+            return seen
+        inner = getattr(seen, "cause", None)
+        seen = inner if isinstance(inner, BaseException) else seen.__cause__
+    line = (str(error).strip().splitlines() or [""])[-1][:300]
+    return EngineError("Ray Data", f"{type(error).__name__}: {line}", "", "run again to go on")
+
+
+def _summarize(parts: Sequence[Shard], num_rows: int, totals: Totals) -> RowStageResult:
+    return RowStageResult(
+        counts=Counts(
+            num_rows,
+            sum(part.ok for part in parts),
+            sum(part.unscored for part in parts),
+            sum(part.failed for part in parts),
+        ),
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        completion_tokens=sum(part.completion_tokens for part in parts),
+        requests=totals.requests,
+        restarts=totals.restarts,
+    )
