@@ -1,0 +1,25 @@
+"""What an engine *is*, for keys: the model and its revision, never where or how fast it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alignray.config.inference import EngineConfig
+from alignray.models import compute_model_identity
+
+
+def describe_engine(config: EngineConfig, adapter: str | None = None) -> dict[str, Any]:
+    """The parts of an engine that decide its answers, as JSON-ready values.
+
+    A local model counts by the content of its files, tokenizer and chat template among them.
+
+    Raises:
+        ModelError: the model or adapter is missing.
+    """
+    identity = config.identity()
+    identity.pop("adapters", None)
+    if config.type == "vllm":
+        identity["model"] = compute_model_identity(config.model_name_or_path, config.model_revision)
+        if adapter is not None:
+            identity["adapter"] = compute_model_identity(config.adapters[adapter])
+    return identity

@@ -1,0 +1,1 @@
+"""Sampling: N responses of a model to each of K prompts."""

@@ -1,0 +1,63 @@
+"""`alignray sample`: source -> chosen prompts -> engines -> one row per prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alignray.artifacts import Stage, open_stage, read_record
+from alignray.config.sampling import SampleConfig
+from alignray.errors import ConfigError
+from alignray.inference.on_ray import RowStageResult, run_row_stage
+from alignray.sampling.select import select_prompts
+from alignray.sampling.task import SampleTask
+from alignray.sources import load_prompts, write_prompts
+
+PROMPTS_DIR = "prompts"
+
+
+def run_sample(config: SampleConfig) -> dict[str, Any]:
+    """Runs the sampling stage, or goes on with it; returns its record.
+
+    Raises:
+        AlignrayError: bad input, no engine, too many failed rows.
+    """
+    _check_adapter(config)
+    stage = open_stage(config, "sample")
+    if stage.finished:
+        return read_record(stage.path)
+    task = SampleTask(
+        config.engine,
+        config.sampling,
+        system_prompt=config.system_prompt,
+        adapter=config.adapter,
+    )
+    files = prepare_prompts(config, stage)
+    result = run_row_stage(task, files, config.engine, config.pool, stage.path, "sample")
+    return stage.write_record(result.counts, build_metrics(result))
+
+
+def prepare_prompts(config: SampleConfig, stage: Stage) -> list[Path]:
+    """The chosen prompts as parquet files below the stage, written once."""
+    directory = stage.path / PROMPTS_DIR
+    if not directory.is_dir():
+        write_prompts(select_prompts(load_prompts(config.prompts), config.select), directory)
+    return sorted(directory.glob("part-*.parquet"))
+
+
+def build_metrics(result: RowStageResult) -> dict[str, Any]:
+    """The numbers of metrics.json."""
+    return {
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "requests_this_run": result.requests,
+        "engine_restarts_this_run": result.restarts,
+    }
+
+
+def _check_adapter(config: SampleConfig) -> None:
+    known = config.engine.adapters if config.engine.type == "vllm" else {}
+    if config.adapter is not None and config.adapter not in known:
+        raise ConfigError(
+            "adapter", f"`{config.adapter}`", f"one of engine.adapters ({', '.join(known) or 'none'})"
+        )
