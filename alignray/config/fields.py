@@ -155,7 +155,9 @@ def _walk_items(shape: Shape, key: str, variant: str) -> Iterator[FieldDoc]:
 
 
 def _default_of(info: FieldInfo) -> Any:
-    return info.get_default(call_default_factory=True) if not info.is_required() else PydanticUndefined
+    if info.is_required():
+        return PydanticUndefined
+    return info.get_default(call_default_factory=True)
 
 
 def _peel(annotation: Any) -> Any:

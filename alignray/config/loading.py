@@ -88,13 +88,12 @@ def explain_validation(
     for detail in details:
         found.setdefault(_place(cls, detail["loc"]).key, detail)
     (key, detail), *others = found.items()
-    explained = _explain_detail(cls, content, detail, origin)
-    if others:
-        names = ", ".join(f"`{name}`" for name, _ in others[:5])
-        explained = ConfigError(
-            explained.where, explained.found, explained.expected, f"{explained.do}; see also {names}".strip("; ")
-        )
-    return explained
+    first = _explain_detail(cls, content, detail, origin)
+    if not others:
+        return first
+    names = ", ".join(f"`{name}`" for name, _ in others[:5])
+    do = f"{first.do}; see also {names}".removeprefix("; ")
+    return ConfigError(first.where, first.found, first.expected, do)
 
 
 class _Place:
@@ -144,8 +143,8 @@ def _explain_detail(
     if kind == "extra_forbidden":
         return explain_unknown_key(cls, place, where)
     if kind == "missing":
-        doc = place.info.description if place.info else ""
-        return ConfigError(where, f"missing `{place.key}`", inspect.cleandoc(doc or "").split("\n")[0])
+        doc = inspect.cleandoc((place.info and place.info.description) or "")
+        return ConfigError(where, f"missing `{place.key}`", doc.split("\n")[0])
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _explain_tag(place, detail, where)
     if kind == "value_error":
@@ -161,7 +160,8 @@ def _explain_tag(place: _Place, detail: ErrorDetails, where: str) -> ConfigError
     if detail["type"] == "union_tag_not_found":
         return ConfigError(where, f"missing `{key}`", f"one of {choices}")
     tag = str(detail.get("ctx", {}).get("tag", ""))
-    return ConfigError(where, f"`{key}` is {_show(tag)}", f"one of {choices}", suggest(tag, place.shape.models))
+    do = suggest(tag, place.shape.models)
+    return ConfigError(where, f"`{key}` is {_show(tag)}", f"one of {choices}", do)
 
 
 def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigError:
@@ -170,11 +170,12 @@ def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigE
     parent, _, leaf = place.key.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in _sections(keys) if k.rpartition(".")[0] == parent}
     elsewhere = [key for key in keys if key.rpartition(".")[2] == leaf]
-    near = difflib.get_close_matches(leaf, beside, n=1, cutoff=0.6)
+    lower = {name.lower(): name for name in beside}
+    near = difflib.get_close_matches(leaf.lower(), lower, n=1, cutoff=0.6)
     if elsewhere:
         hint = f"did you mean {' or '.join(f'`{key}`' for key in elsewhere[:3])}?"
     elif near:
-        hint = f"did you mean `{beside[near[0]]}`?"
+        hint = f"did you mean `{beside[lower[near[0]]]}`?"
     elif place.variant:
         hint = f"not a key of {place.variant}"
     else:
@@ -209,5 +210,7 @@ def _expectation(place: _Place, detail: ErrorDetails) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value) if not isinstance(value, (dict, list)) else f"a {'map' if isinstance(value, dict) else 'list'}"
+    if isinstance(value, (dict, list)):
+        return "a map" if isinstance(value, dict) else "a list"
+    text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

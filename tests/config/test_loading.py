@@ -69,7 +69,10 @@ def test_empty_value_is_null_and_no_is_text():
         ([*FAKE, "samplin.n=3"], "unknown key `samplin`; did you mean `sampling`?"),
         ([*FAKE, "engine.tokens_per_respons=3"], "did you mean `engine.tokens_per_response`?"),
         ([*FAKE, "engine.zzz=3"], "unknown key `engine.zzz`; not a key of engine.type=fake"),
-        ([*FAKE, "engine.model_name_or_path=x"], "unknown key `engine.model_name_or_path`; did you mean `engine.model`?"),
+        (
+            [*FAKE, "engine.model_name_or_path=x"],
+            "unknown key `engine.model_name_or_path`; not a key of engine.type=fake",
+        ),
         ([*FAKE, "sampling.n=0"], "`sampling.n` is 0; expected at least 1"),
         ([*FAKE, "sampling.top_p=1.5"], "`sampling.top_p` is 1.5; expected at most 1"),
         ([*FAKE, "sampling.top_p=0"], "`sampling.top_p` is 0; expected above 0"),
