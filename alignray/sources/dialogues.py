@@ -1,0 +1,86 @@
+"""Rows -> conversations to train on (SFT): messages, prompt and completion, alpaca, text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from alignray.errors import SourceError
+from alignray.records import Message
+from alignray.sources.audit import SourceAudit, check_any_kept
+from alignray.sources.hh_rlhf import is_dialogue, parse_turns
+from alignray.sources.messages import check_text, describe_columns, parse_messages
+from alignray.sources.prompt_shapes import PROMPT_SHAPES, find_shape, get_column
+from alignray.sources.rows import SourceRow
+
+_ANSWER_COLUMNS = ("completion", "chosen", "response", "output", "answer")
+
+DialogueReader = Callable[[SourceRow], tuple[list[Message], tuple[str, ...]]]
+
+
+def build_dialogues(
+    rows: Iterable[SourceRow], read: DialogueReader, audit: SourceAudit
+) -> Iterator[list[Message]]:
+    """The conversations of a source in order, each ending with an assistant turn.
+
+    Raises:
+        SourceError: unknown columns, a wrong type, no row left.
+    """
+    kept = 0
+    for number, row in enumerate(rows):
+        audit.rows += 1
+        messages, faults = read(row)
+        if faults:
+            audit.exclude(number, faults)
+            continue
+        yield messages
+        kept += 1
+    check_any_kept(kept, audit)
+
+
+def read_dialogue(row: SourceRow) -> tuple[list[Message], tuple[str, ...]]:
+    """A row's conversation, and why it cannot be trained on.
+
+    Raises:
+        SourceError: no known columns, or a wrong type.
+    """
+    messages = _read_messages(row)
+    last = messages[-1] if messages else None
+    if last is None or last["role"] != "assistant":
+        return messages, ("no_final_answer",)
+    if not last["content"].strip():
+        return messages, ("empty_answer",)
+    return messages, ()
+
+
+def _read_messages(row: SourceRow) -> list[Message]:
+    values = row.values
+    whole = get_column(values, "messages", "conversations")
+    if whole is not None:
+        return parse_messages(whole, row.where, "messages")
+    answer = get_column(values, *_ANSWER_COLUMNS)
+    if answer is None:
+        return _read_text(row)
+    column, read = find_shape(row, PROMPT_SHAPES)
+    return [*read(row, column), *_read_answer(row, answer)]
+
+
+def _read_answer(row: SourceRow, answer: object) -> list[Message]:
+    if isinstance(answer, list | dict):
+        return parse_messages(answer, row.where, "completion")
+    return [{"role": "assistant", "content": check_text(answer, row.where, "completion")}]
+
+
+def _read_text(row: SourceRow) -> list[Message]:
+    """TRL's language-modelling form: a dialogue of HH-RLHF's form, or a text that is all answer."""
+    text = get_column(row.values, "text")
+    if text is None:
+        raise SourceError(
+            row.where,
+            describe_columns(row.values),
+            "messages, conversations, text, or a prompt column with one of "
+            + ", ".join(_ANSWER_COLUMNS),
+        )
+    content = check_text(text, row.where, "text")
+    if is_dialogue(content):
+        return parse_turns(content)
+    return [{"role": "assistant", "content": content}]

@@ -1,0 +1,29 @@
+"""The table of sources: a prefix of a name -> what it gives.
+
+`hh-rlhf:PATH_OR_HUB_ID` looks up `hh-rlhf`; a name without a known prefix is a file, a directory or
+a hub id. A new source is one file and one line here.
+"""
+
+from __future__ import annotations
+
+from alignray.sources.file_source import FILE_SOURCE
+from alignray.sources.hh_source import build_hh_source
+from alignray.sources.pocket_source import POCKET_SOURCE
+from alignray.sources.source import Source
+
+SOURCES: dict[str, Source] = {
+    "pocket": POCKET_SOURCE,
+    "hh-rlhf": build_hh_source("turns"),
+    "hh-rlhf-rfind": build_hh_source("rfind"),
+    "hh-rlhf-common-prefix": build_hh_source("common_prefix"),
+    "hh-rlhf-no-split": build_hh_source("no_split"),
+    "hh-rlhf-paragraph-drop": build_hh_source("paragraph_drop"),
+}
+
+
+def find_source(name: str) -> tuple[Source, str]:
+    """The source that a name means, and the name without its prefix."""
+    prefix, separator, rest = name.partition(":")
+    if separator and prefix in SOURCES:
+        return SOURCES[prefix], rest
+    return FILE_SOURCE, name
