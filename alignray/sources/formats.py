@@ -1,6 +1,7 @@
 """File formats: one reader each, a table of suffixes, rows one by one in flat memory.
 
-A reader yields `(number, value)`: the line (from 1) or the row (from 0) and what stands there.
+A reader yields `(number, value, text)`: the line (from 1) or the row (from 0), what stands there,
+and the row's own text where that is JSON already.
 Every fault of a file is a SourceError that names file and line; no text of a row is ever quoted.
 """
 
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from alignray.errors import SourceError
 from alignray.sources.json_text import parse_json, read_json_values
 
-Reader = Callable[[Path], Iterator[tuple[int, Any]]]
+Reader = Callable[[Path], Iterator[tuple[int, Any, str | None]]]
 
 PARQUET_BATCH_ROWS = 1024
 _PIECE_CHARS = 1 << 20
@@ -93,26 +94,30 @@ def read_pieces(path: Path) -> Iterator[str]:
             raise SourceError(str(path), found, "a whole .gz file") from error
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+def read_jsonl(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     """One JSON value a line; lines of white space are between rows, not rows."""
     for number, line in read_lines(path):
         if not line.isspace():
-            yield number, parse_json(line, f"{path}:{number}")
+            value = parse_json(line, path, number)
+            # What pandas writes for a missing number is not JSON, and is not kept as such.
+            strict = "NaN" not in line and "Infinity" not in line
+            yield number, value, line.strip() if strict else None
 
 
-def read_json(path: Path) -> Iterator[tuple[int, Any]]:
+def read_json(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     """The values of one JSON array, or of JSON objects one after the other."""
-    return enumerate(read_json_values(read_pieces(path), str(path)))
+    for number, value in enumerate(read_json_values(read_pieces(path), str(path))):
+        yield number, value, None
 
 
-def read_text(path: Path) -> Iterator[tuple[int, Any]]:
+def read_text(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     """One prompt a line; lines of white space are between prompts."""
     for number, line in read_lines(path):
         if not line.isspace():
-            yield number, line.rstrip("\r\n")
+            yield number, line.rstrip("\r\n"), None
 
 
-def read_csv(path: Path) -> Iterator[tuple[int, Any]]:
+def read_csv(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     """Rows below a header, all cells text (`None` and `NA` too), newlines within cells kept.
 
     Raises:
@@ -127,7 +132,7 @@ def read_csv(path: Path) -> Iterator[tuple[int, Any]]:
             if header is None:
                 header = _check_header(cells, f"{path}:{first}")
             elif cells:
-                yield first, _build_csv_row(header, cells, f"{path}:{first}")
+                yield first, _build_csv_row(header, cells, f"{path}:{first}"), None
             first = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(
@@ -147,14 +152,14 @@ def _build_csv_row(header: list[str], cells: list[str], where: str) -> dict[str,
     return dict(zip(header, cells, strict=True))
 
 
-def read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
+def read_parquet(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     """The rows of a parquet file, one batch in memory at a time."""
     number = 0
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
                 for values in batch.to_pylist():
-                    yield number, values
+                    yield number, values, None
                     number += 1
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n", 1)[0]

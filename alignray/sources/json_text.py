@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from alignray.errors import SourceError
@@ -35,8 +36,8 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def parse_json(text: str, where: str) -> Any:
-    """One JSON value; NaN and Infinity become null.
+def parse_json(text: str, path: Path, line: int) -> Any:
+    """The JSON value on one line of a file; NaN and Infinity become null.
 
     Raises:
         SourceError: the text is not JSON.
@@ -45,9 +46,9 @@ def parse_json(text: str, where: str) -> Any:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
         found = f"not JSON ({error.msg} at column {error.pos + 1})"
-        raise SourceError(where, found, "one JSON value a line") from error
+        raise SourceError(f"{path}:{line}", found, "one JSON value a line") from error
     except RecursionError as error:
-        raise SourceError(where, "JSON nested too deeply", "a row of columns") from error
+        raise SourceError(f"{path}:{line}", "JSON nested too deeply", "a row of columns") from error
 
 
 def read_json_values(pieces: Iterator[str], where: str) -> Iterator[Any]:

@@ -16,7 +16,7 @@ def read_subset(row: SourceRow) -> str:
 
 def read_category(row: SourceRow) -> str | None:
     """The row's harm category, where it names one."""
-    return read_label(row, "category")
+    return read_label(row, "category", "Category")
 
 
 def read_label(row: SourceRow, *names: str) -> str | None:

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 
 from alignray.errors import SourceError
 from alignray.records import Message
-from alignray.sources.json_text import encode_compact
 
 _DIGEST_BYTES = 8
 
 
 def compute_prompt_id(messages: Sequence[Message]) -> str:
-    """BLAKE2b of the messages as compact JSON, 16 hex digits.
+    """BLAKE2b over role, length and content of each message, 16 hex digits.
 
-    Example: the same for `{"role": "user", "content": "Hi"}` on every machine and in every file.
+    Example: `user:2:Hi` for one message; the same on every machine and in every file.
     """
-    text = encode_compact(list(messages))
+    text = "".join([f"{m['role']}:{len(m['content'])}:{m['content']}" for m in messages])
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
@@ -55,5 +54,5 @@ class PromptIds:
 
 def _shorten(prompt_id: str) -> int:
     # Two of a million ids share 60 bits by chance once in two million runs.
-    digest = hashlib.blake2b(prompt_id.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(prompt_id.encode(), digest_size=_DIGEST_BYTES).digest()
     return int.from_bytes(digest, "big") >> 4

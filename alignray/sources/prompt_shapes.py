@@ -33,13 +33,11 @@ def find_shape(row: SourceRow, shapes: Mapping[str, T]) -> tuple[str, T]:
 
 
 def get_column(values: Mapping[str, Any], *names: str) -> Any:
-    """The first of the named columns that holds something, in any letter case, or None."""
+    """The first of the named columns that holds something, or None."""
     for name in names:
-        if values.get(name) is not None:
-            return values[name]
-        for spelt in (name.capitalize(), name.upper()):
-            if values.get(spelt) is not None:
-                return values[spelt]
+        value = values.get(name)
+        if value is not None:
+            return value
     return None
 
 

@@ -15,8 +15,6 @@ from alignray.sources.prompt_ids import PromptIds
 from alignray.sources.prompt_shapes import PROMPT_SHAPES, PromptReader, find_shape
 from alignray.sources.rows import SourceRow
 
-_OWN_COLUMNS = ("original", "source", "messages", "prompt_id")
-
 RowReader = Callable[[SourceRow], tuple[list[Message], tuple[str, ...]]]
 """A row's prompt, and the faults for which it is left out (none for most sources)."""
 
@@ -79,7 +77,12 @@ _ROW_SHAPES: dict[str, PromptReader] = {
 
 def is_own_row(values: Mapping[str, Any]) -> bool:
     """Whether a row was written by this project: it keeps its source and its original row."""
-    return all(values.get(name) is not None for name in _OWN_COLUMNS)
+    return (
+        values.get("original") is not None
+        and values.get("messages") is not None
+        and values.get("source") is not None
+        and values.get("prompt_id") is not None
+    )
 
 
 def take_prompt_id(
@@ -105,5 +108,5 @@ def _build_prompt(row: SourceRow, position: int, prompt_id: str, messages: list[
         subset=read_subset(row),
         category=read_category(row),
         source=row.values["source"] if own else row.source,
-        original=row.values["original"] if own else encode_compact(row.values),
+        original=row.values["original"] if own else row.text or encode_compact(row.values),
     )

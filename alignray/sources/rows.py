@@ -41,6 +41,8 @@ class SourceRow(NamedTuple):
     """For errors: file as the user named it, and line (from 1) or row (from 0)."""
     source: str
     """For records: the same without the directories that a machine happens to have."""
+    text: str | None = None
+    """The row as it stands in its file, where that is JSON."""
 
 
 def open_rows(
@@ -148,18 +150,18 @@ def _read_file(file: Path, label: str) -> Iterator[SourceRow]:
         raise SourceError(str(file), f"unknown file type `{file.suffix}`", ", ".join(FORMATS))
     unit = "" if form.unit == "line" else "row "
     empty = True
-    for number, value in form.read(file):
+    head, label_head = f"{file}:{unit}", f"{label}:{unit}"
+    for number, value, text in form.read(file):
         empty = False
-        where = f"{file}:{unit}{number}"
-        yield SourceRow(_build_values(value, where), where, f"{label}:{unit}{number}")
+        where = f"{head}{number}"
+        values = value if isinstance(value, dict) else _build_values(value, where)
+        yield SourceRow(values, where, f"{label_head}{number}", text)
     if empty:
         raise SourceError(str(file), "an empty file", f"rows of {form.name}")
 
 
 def _build_values(value: Any, where: str) -> Mapping[str, Any]:
-    """A row's columns; a bare text is a prompt, a bare list a conversation."""
-    if isinstance(value, dict):
-        return value
+    """The columns of a row without any: a bare text is a prompt, a bare list a conversation."""
     if isinstance(value, str):
         return {"prompt": value}
     if isinstance(value, list):
