@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -71,7 +71,8 @@ class OpenAIResources(Where):
     max_tries: int = Field(default=6, ge=1, le=50)
     """Tries of one request on 408, 409, 429, 5xx and broken connections."""
     retry_budget: float = Field(default=0.1, ge=0, le=10)
-    """Retries allowed as a share of the requests made (at least 20), before the stage fails."""
+    """Retries allowed as a share of the requests made (at least 20, and two per request in
+    flight), before the stage fails. A wave of 429 counts once."""
     max_backoff_seconds: float = Field(default=60, gt=0, le=3600)
     """Longest wait between two tries; a longer `Retry-After` fails the request."""
 
@@ -89,8 +90,14 @@ class OpenAIEngineConfig(Config):
     allow_private: bool = False
     """Allow an endpoint on a private or link-local address; loopback is always allowed."""
     constraint_style: Literal["json_schema", "vllm"] = "json_schema"
-    """How constrained output is asked for: OpenAI's response_format, or vLLM's structured_outputs."""
+    """How constraints are sent: as OpenAI's response_format, or as vLLM's structured_outputs."""
+    token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Name of the limit on output tokens; OpenAI's reasoning models take only the second."""
     resources: OpenAIResources = OpenAIResources()
+
+    def identity(self) -> dict[str, Any]:
+        """As `Config.identity`, without where the model is served: a server may move."""
+        return _omit(super().identity(), "base_url", "api_key_env", "allow_private")
 
 
 class FakeResources(Where):
@@ -125,6 +132,11 @@ class FakeEngineConfig(Config):
     position_bias: float = Field(default=0.0, ge=0, le=1)
     """Share of rank verdicts that follow the presentation order."""
     resources: FakeResources = FakeResources()
+
+    def identity(self) -> dict[str, Any]:
+        """As `Config.identity`, without latency and faults: they do not change an answer."""
+        faults = ("fail_pattern", "kill_pattern", "hang_pattern")
+        return _omit(super().identity(), "seconds_per_token", *faults)
 
 
 EngineConfig = Annotated[
@@ -184,3 +196,7 @@ class SamplingParams(Config):
     """Whether rows carry the sum of the token log-probabilities of each response."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the run; every row derives its own from it and its prompt id."""
+
+
+def _omit(identity: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in identity.items() if name not in names}

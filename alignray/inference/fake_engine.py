@@ -11,6 +11,7 @@ What it does not show: any quality of text or verdict. Verdicts are random and, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import math
 
@@ -115,10 +116,8 @@ class FakeEngine:
     async def _wait(self, num_tokens: int) -> None:
         """The time the longest output takes; without end while the engine hangs."""
         down = self._down
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(down.wait(), num_tokens * self.config.seconds_per_token)
-        except TimeoutError:
-            pass
         if self._hung:
             await down.wait()
         if down.is_set():
@@ -135,11 +134,9 @@ class FakeEngine:
         for i in range(sampling.n):
             number = mix((content ^ mix(seed + i * step)) & MASK)
             if request.label_tokens:
-                outputs.append(self._grade(number, request.label_tokens))
-            elif request.constraint is not None:
-                outputs.append(self._obey(number, request, room))
+                outputs.append(self._grade(number, request))
             else:
-                outputs.append(self._talk(number, sampling, room))
+                outputs.append(self._obey(number, request, room))
         return outputs
 
     def _talk(self, number: int, sampling: SamplingParams, room: int) -> Output:
@@ -150,14 +147,13 @@ class FakeEngine:
             cuts = [at for stop in sampling.stop if (at := text.find(stop)) >= 0]
             if cuts:
                 text = text[: min(cuts)]
-                return Output(text, "stop", len(text.split()), _draw_logp(number, num_tokens))
+                return _build_output(number, text, False, sampling)
         if num_tokens > room:
-            return Output(text, "length", room, _draw_logp(number, room))
-        return Output(text, "stop", num_tokens, _draw_logp(number, num_tokens))
+            return Output(text, "length", room, _draw_logp(number, room, sampling))
+        return Output(text, "stop", num_tokens, _draw_logp(number, num_tokens, sampling))
 
     def _obey(self, number: int, request: Request, room: int) -> Output:
-        assert request.constraint is not None
-        if self._is_garbage(number):
+        if request.constraint is None or self._is_garbage(number):
             return self._talk(number, request.sampling, room)
         candidates = list_candidates(request.constraint)
         text = candidates.texts[mix(number + 1) % len(candidates.texts)]
@@ -166,23 +162,30 @@ class FakeEngine:
             text = candidates.presented
         words = text.split()
         if len(words) > room:
-            return Output(" ".join(words[:room]), "length", room, _draw_logp(number, room))
-        return Output(text, "stop", len(words), _draw_logp(number, len(words)))
+            return _build_output(number, " ".join(words[:room]), True, request.sampling)
+        return _build_output(number, text, False, request.sampling)
 
-    def _grade(self, number: int, labels: tuple[str, ...]) -> Output:
+    def _grade(self, number: int, request: Request) -> Output:
         """The likeliest label; logits are drawn evenly from 0 to 4."""
+        labels = request.label_tokens
         if self._is_garbage(number):
-            return Output(_PROSE.cut(number, 1), "length", 1)
+            return _build_output(number, _PROSE.cut(number, 1), True, request.sampling)
         logits = [4.0 * mix(number + 2 + i) / _TWO_64 for i in range(len(labels))]
         log_total = math.log(sum(map(math.exp, logits)))
         logps = {label: x - log_total for label, x in zip(labels, logits, strict=True)}
         best = max(logps, key=logps.__getitem__)
-        return Output(best, "length", 1, logps[best], logps)
+        return Output(best, "length", 1, logps[best] if request.sampling.logprobs else None, logps)
 
     def _is_garbage(self, number: int) -> bool:
         return mix(number) / _TWO_64 < self.config.garbage_rate
 
 
-def _draw_logp(number: int, num_tokens: int) -> float:
-    """A log-probability of 1 to 2 nats per token."""
-    return -num_tokens * (1.0 + (number & 0xFFFF) / 65536)
+def _build_output(number: int, text: str, is_cut: bool, sampling: SamplingParams) -> Output:
+    num_tokens = len(text.split())
+    logp = _draw_logp(number, num_tokens, sampling)
+    return Output(text, "length" if is_cut else "stop", num_tokens, logp)
+
+
+def _draw_logp(number: int, num_tokens: int, sampling: SamplingParams) -> float | None:
+    """A log-probability of 1 to 2 nats per token, where it is asked for."""
+    return -num_tokens * (1.0 + (number & 0xFFFF) / 65536) if sampling.logprobs else None

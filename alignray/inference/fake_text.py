@@ -22,7 +22,7 @@ MASK = (1 << 64) - 1
 MAX_CANDIDATES = 512
 _MAX_RANKED = 9
 _SEPARATORS = (" ", ">", " > ", ",", ", ", "")
-_SYLLABLES = "ka lo mi ren to sa vi nor da pel u shi ber ga zon e fa lim cor ti".split()
+_SYLLABLES = ("ka", "lo", "mi", "ren", "to", "sa", "vi", "nor", "da", "pel", "u", "shi", "ber")
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,9 @@ def _draw_value(schema: dict[str, Any], rng: random.Random, ordered: bool) -> An
         return rng.randint(int(schema.get("minimum", 0)), int(schema.get("maximum", 9)))
     if kind == "boolean":
         return rng.random() < 0.5
-    return None if kind == "null" else f"{rng.choice(_SYLLABLES)}"
+    if "pattern" in schema:
+        return _draw_match(schema["pattern"], rng)
+    return None if kind == "null" else rng.choice(_SYLLABLES)
 
 
 def _draw_array(schema: dict[str, Any], rng: random.Random, ordered: bool) -> list[Any]:

@@ -73,9 +73,9 @@ def is_wrapped(request: Request, config: OpenAIEngineConfig) -> bool:
 
 
 def _get_constraint(request: Request, config: OpenAIEngineConfig) -> Constraint | None:
-    if request.label_tokens:
-        return Constraint(choice=request.label_tokens) if config.constraint_style == "vllm" else None
-    return request.constraint
+    if not request.label_tokens:
+        return request.constraint
+    return Constraint(choice=request.label_tokens) if config.constraint_style == "vllm" else None
 
 
 def _build_structured_outputs(constraint: Constraint) -> dict[str, Any]:

@@ -32,6 +32,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 
+Kind = Literal["retry", "busy", "reject", "fatal"]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -50,10 +52,12 @@ class Trouble:
     `fatal`: every request would end like this one.
     """
 
-    kind: Literal["retry", "busy", "reject", "fatal"]
+    kind: Kind
     reason: str
     retry_after: float | None = None
     """Seconds to wait first, where the server says so."""
+    status: int = 0
+    """HTTP status; 0 where there was no answer at all."""
 
 
 def parse_answer(payload: Any, request: Request, config: OpenAIEngineConfig) -> Answer:
@@ -90,19 +94,26 @@ def parse_answer(payload: Any, request: Request, config: OpenAIEngineConfig) -> 
     return Answer(outputs, _get_count(usage, "prompt_tokens") or 0, cached or 0)
 
 
-def classify_status(status: int, body: Any) -> Trouble:
-    """What an HTTP status other than 2xx means; `body` is the parsed error body, if any."""
+def classify_status(status: int, body: Any, retry_after: float | None = None) -> Trouble:
+    """What an HTTP status other than 2xx means.
+
+    Args:
+        status: the status.
+        body: the parsed error body, if any.
+        retry_after: seconds that the server asks to wait; a 503 with it is busy, not down.
+    """
     code = _describe_code(body)
     reason = f"http {status}{code}"
+    kind: Kind = "reject"
     if status == 429:
-        return Trouble("fatal" if "insufficient_quota" in code else "busy", reason)
-    if status in (408, 409) or status >= 500:
-        return Trouble("retry", reason)
-    if status in (401, 402, 403) or status < 400:
-        return Trouble("fatal", reason)
-    if status == 413 or _TOO_LONG.search(_get_error_text(body)):
-        return Trouble("reject", "prompt_too_long")
-    return Trouble("reject", reason)
+        kind = "fatal" if "insufficient_quota" in code else "busy"
+    elif status in (408, 409) or status >= 500:
+        kind = "busy" if status == 503 and retry_after is not None else "retry"
+    elif status in (401, 402, 403) or status < 400:
+        kind = "fatal"
+    elif status == 413 or _TOO_LONG.search(_get_error_text(body)):
+        reason = "prompt_too_long"
+    return Trouble(kind, reason, retry_after, status)
 
 
 def list_model_ids(payload: Any) -> list[str]:
