@@ -117,7 +117,7 @@ def open_stage(config: StageConfig, verb: str) -> Stage:
     }
     _check_claim(path, claim)
     if not (path / CONFIG_NAME).is_file():
-        _make_directory(path)
+        make_directory(path)
         write_json(path / CONFIG_NAME, claim)
     finished = (path / RECORD_NAME).is_file()
     return Stage(path, verb, config, fingerprint, inputs, finished, time.time())
@@ -232,7 +232,12 @@ def explain_os_error(error: OSError, path: Path) -> AlignrayError:
     return ArtifactError(str(path), f"cannot be written ({error.strerror})", "a writable path")
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
+    """Makes a directory and its parents.
+
+    Raises:
+        ArtifactError: no space, no permission.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -32,7 +32,7 @@ def connect(address: str | None = None) -> Iterator[None]:
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS")
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         if address and address != "local":
@@ -51,6 +51,9 @@ def connect(address: str | None = None) -> Iterator[None]:
 
 
 def _start_local() -> None:
+    # Ray's C++ code writes to our stderr, among it an error for every actor pool of Ray Data;
+    # RAY_BACKEND_LOG_LEVEL=info brings it back.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(
         address="local",
         num_cpus=max(os.cpu_count() or 1, _MIN_LOGICAL_CPUS),

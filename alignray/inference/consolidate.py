@@ -53,18 +53,30 @@ def consolidate(stage_dir: Path, num_rows: int, schema: pa.Schema) -> list[Shard
     write_text(stage_dir / "ledger" / MANIFEST, lines)
     for manifest in (stage_dir / "ledger").glob("manifest-*.jsonl"):
         manifest.unlink()
+    shutil.rmtree(stage_dir / "data.old", ignore_errors=True)
     remove_debris(stage_dir, parts)
     return parts
 
 
 def recover_swap(stage_dir: Path) -> None:
-    """Undoes a swap of `data` that was killed half way; removes unfinished parts."""
+    """Undoes a swap of `data` that was killed half way, or ends it; removes unfinished parts."""
     data, old, new = stage_dir / "data", stage_dir / "data.old", stage_dir / "data.new"
-    if old.is_dir() and not data.is_dir():
-        old.rename(data)
     shutil.rmtree(new, ignore_errors=True)
-    if (stage_dir / "ledger" / MANIFEST).is_file():
-        shutil.rmtree(old, ignore_errors=True)
+    if not old.is_dir():
+        return
+    if data.is_dir() and _matches_manifest(stage_dir):
+        shutil.rmtree(old)
+        return
+    shutil.rmtree(data, ignore_errors=True)
+    old.rename(data)
+
+
+def _matches_manifest(stage_dir: Path) -> bool:
+    """Whether the parts in `data` are those that the manifests name."""
+    parts = [shard for shard in read_shards(stage_dir) if shard.path.startswith("data/")]
+    return bool(parts) and all(
+        compute_file_digest(stage_dir / part.path) == part.sha256 for part in parts
+    )
 
 
 def _is_consolidated(shards: Sequence[Shard], num_rows: int) -> bool:

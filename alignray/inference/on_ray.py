@@ -11,8 +11,8 @@ holds, so no batch waits for its slowest row.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from alignray.artifacts import Counts, _make_directory
+from alignray.artifacts import Counts, make_directory
 from alignray.config.inference import EngineConfig, PoolConfig
 from alignray.errors import AlignrayError, EngineError
 from alignray.inference.chunks import Chunk, count_rows, plan_chunks
@@ -109,7 +109,7 @@ def run_row_stage(
         EngineError: no engine can be started, or too many rows failed.
         LedgerError: the directory holds rows of another configuration.
     """
-    _make_directory(stage_dir / "ledger")
+    make_directory(stage_dir / "ledger")
     recover_swap(stage_dir)
     shards = read_shards(stage_dir)
     check_salt(shards, task.salt, stage_dir)
@@ -162,6 +162,7 @@ def build_dataset(spec: StageSpec, chunks: Sequence[Chunk], monitor: Any) -> ray
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = pa.Table.from_pylist([chunk.to_row() for chunk in chunks])
     blocks = [rows.slice(i, 1) for i in range(rows.num_rows)]
     pool = spec.pool
