@@ -31,7 +31,9 @@ def test_rows_of_earlier_runs_count_as_done_but_not_as_speed():
 
 
 def test_speed_is_that_of_the_last_half_minute():
-    steps = [(t, 10 * t, 0) for t in range(1, 60)] + [(t, 590 + (t - 59), 0) for t in range(60, 120)]
+    steps = [(t, 10 * t, 0) for t in range(1, 60)] + [
+        (t, 590 + (t - 59), 0) for t in range(60, 120)
+    ]
     text = run(io.StringIO(), steps).splitlines()[-1]
     assert f"ETA {format_seconds(350)}" in text
 
@@ -61,4 +63,9 @@ def test_no_rows_is_all_done():
 
 
 def test_format_seconds():
-    assert [format_seconds(s) for s in (0, 41.4, 723, 11275)] == ["0:00", "0:41", "12:03", "3:07:55"]
+    assert [format_seconds(s) for s in (0, 41.4, 723, 11275)] == [
+        "0:00",
+        "0:41",
+        "12:03",
+        "3:07:55",
+    ]

@@ -87,11 +87,11 @@ def explain_validation(
     found: dict[str, ErrorDetails] = {}
     for detail in details:
         found.setdefault(_place(cls, detail["loc"]).key, detail)
-    (key, detail), *others = found.items()
+    detail, *others = found.values()
     first = _explain_detail(cls, content, detail, origin)
     if not others:
         return first
-    names = ", ".join(f"`{name}`" for name, _ in others[:5])
+    names = ", ".join(f"`{name}`" for name in list(found)[1:6])
     do = f"{first.do}; see also {names}".removeprefix("; ")
     return ConfigError(first.where, first.found, first.expected, do)
 
@@ -165,7 +165,7 @@ def _explain_tag(place: _Place, detail: ErrorDetails, where: str) -> ConfigError
 
 
 def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigError:
-    """`unknown key ...; did you mean ...?`: the same name in another section, or a near one here."""
+    """`unknown key ...; did you mean ...?`: the same name elsewhere, or a near one here."""
     keys = sorted({f.key for f in list_fields(cls) if f.variant in ("", place.variant)})
     parent, _, leaf = place.key.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in _sections(keys) if k.rpartition(".")[0] == parent}

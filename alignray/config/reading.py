@@ -113,7 +113,7 @@ def parse_override(text: str) -> Override:
     if value.startswith(_PLAIN_STARTS):
         return Override(keys, value)
     try:
-        return Override(keys, yaml.load(value, _Loader))  # noqa: S506 (derives from SafeLoader)
+        return Override(keys, yaml.load(value, _Loader))
     except yaml.YAMLError:
         raise ConfigError(
             f"argument {key}", "value is not YAML", "e.g. key=3, key='some text', key='[a, b]'"

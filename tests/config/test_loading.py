@@ -1,4 +1,4 @@
-"""YAML + arguments -> configuration, and the one line for everything that can be wrong with them."""
+"""YAML + arguments -> configuration, and the one line for each thing that can be wrong."""
 
 import pytest
 
@@ -87,7 +87,10 @@ def test_empty_value_is_null_and_no_is_text():
         ([*FAKE, "prompts.x=1"], "there is no `x` in a str"),
         ([*FAKE, "oops"], "not of the form key=value"),
         ([*FAKE, "sampling.stop=["], "argument sampling.stop: value is not YAML"),
-        ([*VLLM, "engine.resources.enforce_eager=maybe"], "`engine.resources.enforce_eager` is 'maybe'"),
+        (
+            [*VLLM, "engine.resources.enforce_eager=maybe"],
+            "`engine.resources.enforce_eager` is 'maybe'",
+        ),
     ],
 )
 def test_one_line_for_each_fault(overrides, expected):
@@ -112,8 +115,14 @@ def test_the_value_of_an_unknown_key_is_not_shown():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("output_dir: o\nprompts: p\nengine: {type: fake}\nsampling:\n  n: 0\n", "c.yaml:5: `sampling.n` is 0"),
-        ("output_dir: o\nsampling:\n  n: 1\n  n: 2\n", "c.yaml:4: key `sampling.n` is given twice (first on line 3)"),
+        (
+            "output_dir: o\nprompts: p\nengine: {type: fake}\nsampling:\n  n: 0\n",
+            "c.yaml:5: `sampling.n` is 0",
+        ),
+        (
+            "output_dir: o\nsampling:\n  n: 1\n  n: 2\n",
+            "c.yaml:4: key `sampling.n` is given twice (first on line 3)",
+        ),
         ("output_dir: [o\nprompts: p\n", "c.yaml:2: not YAML"),
         ("prompts: @sample\n", 'quote a value that begins with @: "@stage"'),
         ("- 1\n- 2\n", "c.yaml: a list; expected keys and values"),
@@ -136,5 +145,7 @@ def test_a_fault_of_an_argument_is_placed_there(tmp_path):
 
 
 def test_rank_takes_the_same_road():
-    message = explain(["completions=c", "judge.type=fake", "output_dir=o", "modus=rank"], cls=RankConfig)
+    message = explain(
+        ["completions=c", "judge.type=fake", "output_dir=o", "modus=rank"], cls=RankConfig
+    )
     assert "unknown key `modus`; did you mean `mode`?" in message

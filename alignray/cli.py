@@ -1,0 +1,237 @@
+"""`alignray <verb>`: reads the arguments and the configuration first, imports the stage after.
+
+Exit codes: 0 done; 1 failed; 2 bad input or configuration, nothing was done; 3 done, but some rows
+failed; 130 interrupted. Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import alignray
+from alignray.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    AlignrayError,
+    ConfigError,
+)
+from alignray.verbs import VERBS, Verb
+
+USAGE = """usage: alignray <verb> [--config FILE] [key=value ...] [--dry-run] [--address A] [--json]
+
+Safety alignment of language models on Ray.
+
+stages (each with --help, --dry-run):
+{stages}
+
+recipes:
+  plan RECIPE [--out DIR] [stage.key=value ...] [--json]    what it would do
+  run RECIPE --out DIR [stage.key=value ...] [--address A]  do it, or go on with it
+  status DIR [--json]                                       where it is
+  report DIR                                                write report.json and report.html again
+
+  doctor [--json]   what this machine can run
+  --version
+
+exit codes: 0 done, 1 failed, 2 bad input (nothing was done), 3 done but some rows failed,
+130 interrupted. RAY_ADDRESS or --address joins a cluster; a local Ray is started otherwise."""
+
+STAGE_USAGE = """usage: alignray {name} [--config FILE] [key=value ...] [options]
+
+  --config FILE   YAML file; key=value arguments (values in YAML) override it
+  --dry-run       print the configuration, what would be read and written, and end
+  --address A     Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
+  --json          print the stage's record as JSON"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors as one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = "keys are key=value, without dashes" if "unrecognized" in message else ""
+        raise ConfigError("arguments", message, "", hint or f"see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _end_on_sigterm()
+    place: list[Path] = []
+    try:
+        return _dispatch(arguments, place)
+    except KeyboardInterrupt:
+        _complain("interrupted: run the same command again to go on")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # e.g. `alignray status DIR | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        return _explain(error, place[0] if place else None)
+
+
+def _dispatch(arguments: list[str], place: list[Path]) -> int:
+    """Runs the command; `place` gets the output directory once it is known, for tracebacks."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(render_usage())
+        return 0 if arguments else EXIT_BAD_INPUT
+    name, rest = arguments[0], arguments[1:]
+    if name == "--version":
+        print(f"alignray {alignray.__version__}")
+        return 0
+    if name in VERBS:
+        return _run_verb(VERBS[name], rest, place)
+    command = COMMANDS.get(name)
+    if command is None:
+        from alignray.config.loading import suggest
+
+        known = [*VERBS, *COMMANDS]
+        hint = suggest(name, known) or "see alignray --help"
+        raise ConfigError("alignray", f"no verb `{name}`", f"one of {', '.join(known)}", hint)
+    return command(rest, place)
+
+
+def render_usage() -> str:
+    """The text of `alignray --help`."""
+    stages = "\n".join(f"  {verb.name:<8} {verb.summary}" for verb in VERBS.values())
+    return USAGE.format(stages=stages)
+
+
+def _run_verb(verb: Verb, arguments: list[str], place: list[Path]) -> int:
+    if "-h" in arguments or "--help" in arguments:
+        from alignray.config.help import render_help
+
+        print(render_help(verb.load_config_class(), STAGE_USAGE.format(name=verb.name)), end="")
+        return 0
+    from alignray.config.loading import load_config
+    from alignray.pipeline import commands
+
+    parsed = _parse(verb.name, arguments, ["--config", "--address"], ["--dry-run", "--json"])
+    config = load_config(verb.load_config_class(), parsed.config, parsed.overrides)
+    place.append(Path(config.output_dir).expanduser())
+    if parsed.dry_run:
+        print(commands.render_dry_run(verb, config))
+        return 0
+    _set_address(parsed.address)
+    return commands.run_one(verb, config, as_json=parsed.json)
+
+
+def _run_plan(arguments: list[str], place: list[Path]) -> int:
+    from alignray.pipeline import commands
+
+    parsed = _parse("plan", arguments, ["--out"], ["--json"], first="recipe")
+    print(commands.render_recipe_plan(parsed.recipe, parsed.out, parsed.overrides, parsed.json))
+    return 0
+
+
+def _run_recipe(arguments: list[str], place: list[Path]) -> int:
+    from alignray.pipeline import commands
+
+    parsed = _parse("run", arguments, ["--out", "--address"], ["--dry-run"], first="recipe")
+    if parsed.dry_run:
+        print(commands.render_recipe_plan(parsed.recipe, parsed.out, parsed.overrides, False))
+        return 0
+    if parsed.out is None:
+        raise ConfigError("arguments", "no --out", "alignray run RECIPE --out DIR")
+    place.append(Path(parsed.out).expanduser())
+    _set_address(parsed.address)
+    return commands.run_all(parsed.recipe, parsed.out, parsed.overrides)
+
+
+def _run_status(arguments: list[str], place: list[Path]) -> int:
+    from alignray.pipeline import commands
+
+    parsed = _parse("status", arguments, [], ["--json"], first="directory")
+    print(commands.render_run_status(parsed.directory, parsed.json))
+    return 0
+
+
+def _run_report(arguments: list[str], place: list[Path]) -> int:
+    from alignray.pipeline import commands
+
+    parsed = _parse("report", arguments, [], [], first="directory")
+    print(commands.write_report(Path(parsed.directory).expanduser()))
+    return 0
+
+
+def _run_doctor(arguments: list[str], place: list[Path]) -> int:
+    from alignray.doctor import render_findings
+
+    parsed = _parse("doctor", arguments, [], ["--json"])
+    text, healthy = render_findings(as_json=parsed.json)
+    print(text)
+    return 0 if healthy else EXIT_FAILED
+
+
+COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
+    "plan": _run_plan,
+    "run": _run_recipe,
+    "status": _run_status,
+    "report": _run_report,
+    "doctor": _run_doctor,
+}
+
+
+def _parse(
+    name: str, arguments: list[str], options: list[str], flags: list[str], first: str | None = None
+) -> Any:
+    """The arguments of one command; what is neither option nor flag is a `key=value`."""
+    parser = _Parser(f"alignray {name}", allow_abbrev=False, usage=f"see alignray --help ({name})")
+    for option in options:
+        parser.add_argument(option)
+    for flag in flags:
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("overrides", nargs="*")
+    parsed = parser.parse_intermixed_args(arguments)
+    if first is not None:
+        if not parsed.overrides:
+            raise ConfigError("arguments", f"no {first}", f"alignray {name} {first.upper()}")
+        setattr(parsed, first, parsed.overrides.pop(0))
+    if first == "directory" and parsed.overrides:
+        raise ConfigError("arguments", f"{parsed.overrides[0]!r}", f"one {first}")
+    return parsed
+
+
+def _set_address(address: str | None) -> None:
+    if address is not None:
+        os.environ["RAY_ADDRESS"] = address
+
+
+def _end_on_sigterm() -> None:
+    """`ray job stop` and schedulers end politely: like Ctrl-C."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
+
+
+def _explain(error: Exception, place: Path | None) -> int:
+    from alignray.pipeline.stage_run import write_traceback
+
+    notes = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
+    if isinstance(error, AlignrayError):
+        _complain(f"error: {notes}{error}")
+        if error.exit_code != EXIT_BAD_INPUT:
+            _complain(f"traceback in {write_traceback(error, place)}")
+        return error.exit_code
+    line = (str(error).strip().splitlines() or [""])[0][:300]
+    log = write_traceback(error, place)
+    _complain(f"error: {notes}unexpected {type(error).__name__}: {line}; traceback in {log}")
+    return EXIT_FAILED
+
+
+def _complain(text: str) -> None:
+    print(f"alignray: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

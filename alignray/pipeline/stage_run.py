@@ -1,0 +1,84 @@
+"""Running one stage: check, lock, run, and what to say of the failed rows."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignray.artifacts import CONFIG_NAME, read_record
+from alignray.config.base import StageConfig
+from alignray.pipeline.locks import lock_stage
+from alignray.pipeline.outlook import inspect_stage
+from alignray.verbs import Verb
+
+
+def run_stage(verb: Verb, config: StageConfig, reuse_from: Sequence[Path] = ()) -> dict[str, Any]:
+    """Runs a stage, or goes on with it, and returns its record; a finished one is only read.
+
+    Args:
+        verb: what runs it.
+        config: its configuration.
+        reuse_from: directories of the same stage under other settings, newest first; given to
+            stages that take it.
+
+    Raises:
+        AlignrayError: the stage refuses (bad input, another configuration) or fails.
+    """
+    path = Path(config.output_dir).expanduser()
+    outlook = inspect_stage(config, verb.name)
+    if outlook.state == "finished":
+        return read_record(path)
+    if outlook.error is not None:
+        raise outlook.error
+    with lock_stage(path):
+        run = verb.load_run()
+        if reuse_from and "reuse_from" in inspect.signature(run).parameters:
+            return run(config, reuse_from=tuple(reuse_from))  # type: ignore[call-arg]
+        return run(config)
+
+
+def count_failed(record: Mapping[str, Any]) -> int:
+    """Rows of a finished stage that failed."""
+    return int(record["counts"]["failed"])
+
+
+def describe_failed(record: Mapping[str, Any], stage_dir: str) -> str:
+    """The line about failed rows, e.g. `3 of 200 rows failed; they are named in DIR/data ...`."""
+    counts = record["counts"]
+    return (
+        f"{counts['failed']} of {counts['in']} rows failed; they are named in {stage_dir}/data"
+        " (status = failed, with reason)"
+    )
+
+
+def write_traceback(error: BaseException, directory: Path | None) -> Path:
+    """Writes the traceback of an error to a log file and returns its path.
+
+    Args:
+        error: the error.
+        directory: a run's or a stage's directory; its `logs/` gets the file where it is one of
+            ours, else the system's temporary directory does.
+    """
+    name = f"error-{time.strftime('%Y%m%dT%H%M%S')}-{error.__class__.__name__}.log"
+    text = "".join(traceback.format_exception(error))
+    ours = directory is not None and any(
+        (directory / file).is_file() for file in (CONFIG_NAME, "recipe.json")
+    )
+    for parent in [directory / "logs"] if ours and directory is not None else []:
+        try:
+            parent.mkdir(exist_ok=True)
+            (parent / name).write_text(text, encoding="utf-8")
+            return parent / name
+        except OSError as problem:
+            print(f"alignray: {parent} cannot be written ({problem.strerror})", file=sys.stderr)
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="alignray-", suffix=f"-{name}", delete=False, encoding="utf-8"
+    ) as stream:
+        stream.write(text)
+    return Path(stream.name)

@@ -1,0 +1,16 @@
+"""`alignray dpo` as a Ray job: direct preference optimization.
+
+    ray job submit --working-dir . -- python jobs/dpo.py --config dpo.yaml key=value
+
+The arguments are those of `alignray dpo`; paths must be ones that all nodes share.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from alignray.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["dpo", *sys.argv[1:]]))

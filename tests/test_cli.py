@@ -1,0 +1,228 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+import alignray
+import alignray.verbs
+from alignray.cli import main
+from alignray.pipeline.commands import hide_secrets
+from alignray.verbs import VERBS
+from tests.pipeline import toy_stages
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ["engine.type=fake", "prompts=p.txt"]
+
+
+@pytest.fixture
+def toys(monkeypatch, tmp_path):
+    for name, verb in toy_stages.VERBS.items():
+        monkeypatch.setitem(alignray.verbs.VERBS, name, verb)
+    monkeypatch.chdir(tmp_path)
+    toy_stages.CALLS.clear()
+    return toy_stages.CALLS
+
+
+def fails(capsys, *arguments, code=2):
+    assert main(list(arguments)) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert lines[0].startswith("alignray: error: ")
+    return lines[0]
+
+
+def test_help_lists_all_verbs(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name}" in text for name in [*VERBS, "plan", "run", "status", "doctor"])
+    assert main([]) == 2
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"alignray {alignray.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb(capsys, verb):
+    assert main([verb, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"usage: alignray {verb}" in text
+    assert "output_dir  (text, not empty, required)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["smaple"], "no verb `smaple`"),
+        (["sample", "--n=3"], "keys are key=value, without dashes"),
+        (["sample", "--confg", "x"], "unrecognized arguments: --confg"),
+        (["sample", "--config"], "expected one argument"),
+        (["sample", "--config", "none.yaml"], "none.yaml: no such file"),
+        (["sample", "n"], "not of the form key=value"),
+        (["run", "none.yaml"], "no --out"),
+        (["run"], "no recipe"),
+        (["plan", "none.yaml"], "none.yaml: no such file"),
+        (["status", "a", "b"], "'b'; expected one directory"),
+    ],
+)
+def test_wrong_arguments_are_one_line(capsys, arguments, expected):
+    assert expected in fails(capsys, *arguments)
+
+
+def test_dry_run_prints_configuration_reads_and_writes_without_touching(capsys, tmp_path):
+    prompts, out = tmp_path / "p.txt", tmp_path / "o"
+    prompts.write_text("Hello\n")
+    arguments = ["sample", "engine.type=fake", f"prompts={prompts}", f"output_dir={out}"]
+    assert main([*arguments, "sampling.n=3", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    config = yaml.safe_load(text)
+    assert (config["sampling"]["n"], config["sampling"]["top_p"]) == (3, 0.95)
+    assert f"prompts: {prompts} [" in text
+    assert "# would run: the directory is new" in text
+    assert not out.exists()
+
+
+def test_what_a_dry_run_prints_is_a_configuration(capsys, tmp_path):
+    (tmp_path / "p.txt").write_text("Hello\n")
+    place = [f"prompts={tmp_path / 'p.txt'}", f"output_dir={tmp_path / 'o'}"]
+    main(["sample", "engine.type=fake", *place, "--dry-run"])
+    (tmp_path / "c.yaml").write_text(capsys.readouterr().out)
+    assert main(["sample", "--config", str(tmp_path / "c.yaml"), "--dry-run"]) == 0
+
+
+def test_dry_run_says_what_is_missing_and_exits_0(capsys, tmp_path):
+    arguments = ["sample", "engine.type=fake", "prompts=./none.txt", f"output_dir={tmp_path}/o"]
+    assert main([*arguments, "--dry-run"]) == 0
+    assert "none.txt [missing: no such file or directory]" in capsys.readouterr().out
+
+
+def test_dry_run_does_not_load_heavy_libraries(tmp_path):
+    (tmp_path / "p.txt").write_text("Hello\n")
+    code = (
+        "import sys; from alignray.cli import main; "
+        f"main(['sample', 'engine.type=fake', 'prompts={tmp_path}/p.txt', "
+        f"'output_dir={tmp_path}/o', '--dry-run']); "
+        "print([m for m in ('torch', 'ray', 'vllm', 'transformers') if m in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
+
+
+def test_states_of_a_stage_in_dry_runs(toys, capsys):
+    def describe(*arguments):
+        main([*arguments, "--dry-run"])
+        return capsys.readouterr().out.strip().splitlines()[-1]
+
+    assert describe("make", "output_dir=o").startswith("# would run")
+    main(["make", "output_dir=o"])
+    capsys.readouterr()
+    assert describe("make", "output_dir=o").startswith("# would be skipped")
+    line = describe("make", "output_dir=o", "text=other")
+    assert line.startswith("# would be refused")
+    assert "text: a there, other now" in line
+
+
+def test_a_stage_prints_counts_or_its_record(toys, capsys):
+    assert main(["make", "output_dir=o"]) == 0
+    assert capsys.readouterr().out.startswith("make: 1 rows in, 1 ok, 0 unscored, 0 failed in 0:0")
+    assert main(["make", "output_dir=o", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verb"] == "make"
+    assert toys == ["o"]
+
+
+def test_a_directory_of_other_settings_is_refused_and_kept(toys, capsys):
+    main(["make", "output_dir=o"])
+    capsys.readouterr()
+    line = fails(capsys, "make", "output_dir=o", "text=b")
+    assert "holds the output of another configuration (text: a there, b now)" in line
+    assert Path("o/data/lines.txt").read_text() == "a"
+
+
+def test_missing_input_leaves_nothing(toys, capsys):
+    assert "./none: no such file" in fails(capsys, "join", "source=./none", "output_dir=o")
+    assert not Path("o").exists()
+
+
+def test_failed_rows_are_exit_code_3(toys, capsys):
+    assert main(["make", "output_dir=o", "failed=2"]) == 3
+    assert "2 of 3 rows failed; they are named in o/data" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_is_one_line_and_a_file(toys, capsys):
+    main(["make", "output_dir=m"])
+    capsys.readouterr()
+    line = fails(capsys, "join", "source=m", "output_dir=o", "crash=x", code=1)
+    assert "unexpected ZeroDivisionError: boom; traceback in o/logs/" in line
+    assert "boom" in Path(line.split("traceback in ")[1]).read_text()
+
+
+def test_interruption_is_exit_code_130(toys, capsys):
+    main(["make", "output_dir=m"])
+    capsys.readouterr()
+    assert main(["join", "source=m", "output_dir=o", "crash=x.int"]) == 130
+    assert capsys.readouterr().err.strip().endswith("run the same command again to go on")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_cleanly(tmp_path, number):
+    code = (
+        "import sys, time, alignray.cli as c\n"
+        "def hang(arguments, place):\n    print('up', flush=True); time.sleep(60)\n"
+        "c.COMMANDS['doctor'] = hang\n"
+        "sys.exit(c.main(['doctor']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    time.sleep(0.05)
+    process.send_signal(number)
+    _, text = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert text == "alignray: interrupted: run the same command again to go on\n"
+
+
+def test_address_reaches_ray(toys, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "old:1")
+    main(["make", "output_dir=o", "--address", "new:2"])
+    assert os.environ["RAY_ADDRESS"] == "new:2"
+
+
+def test_secrets_in_urls_are_hidden():
+    assert hide_secrets("base_url: https://me:pw@host/v1") == "base_url: https://***@host/v1"
+
+
+def test_doctor_has_one_line_per_finding(capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    main(["doctor"])
+    text = capsys.readouterr().out
+    assert "sk-secret" not in text
+    assert all(line[:4].strip() in ("ok", "note", "bad") for line in text.strip().splitlines())
+    for what in ("python", "cores", "memory", "disk", "engine vllm", "engine fake"):
+        assert what in text
+    main(["doctor", "--json"])
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_the_module_runs_too():
+    done = subprocess.run(
+        [sys.executable, "-m", "alignray", "--version"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout == f"alignray {alignray.__version__}\n"
