@@ -214,8 +214,7 @@ def _build_payload(request: Request, result: Result, is_wrapped: bool) -> dict[s
         "object": "chat.completion",
         "model": "fake",
         "choices": [
-            _build_choice(i, request, output, is_wrapped)
-            for i, output in enumerate(result.outputs)
+            _build_choice(i, request, output, is_wrapped) for i, output in enumerate(result.outputs)
         ],
         "usage": {
             "prompt_tokens": result.prompt_tokens,
@@ -240,4 +239,3 @@ def _build_choice(i: int, request: Request, output: Output, is_wrapped: bool) ->
         labels = output.label_logps.items()
         content[0]["top_logprobs"] = [{"token": t, "logprob": p} for t, p in labels]
     return choice | {"logprobs": {"content": content}}
-

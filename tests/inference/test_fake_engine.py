@@ -121,7 +121,7 @@ def test_stop_strings_end_the_answer() -> None:
 
 def test_long_prompts_are_rejected() -> None:
     ask(build_request("w " * 8), max_model_len=8)
-    with pytest.raises(RequestRejected, match="^prompt_too_long$"):
+    with pytest.raises(RequestRejected, match=r"^prompt_too_long$"):
         ask(build_request("w " * 9), max_model_len=8)
 
 
