@@ -195,7 +195,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ArtifactError(str(path), f"not JSON ({error})", "a file written by alignray") from error
+        raise ArtifactError(
+            str(path), f"not JSON ({error})", "a file written by alignray"
+        ) from error
     return content
 
 

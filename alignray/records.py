@@ -183,6 +183,8 @@ class RankedPrompt(Record):
     """Why a response is unscored: `unreadable`, `refused`, `truncated`, `error`."""
     position_ranks: list[float | None]
     """Mean rank given to each presentation position over the orders shown (rank mode), else empty."""
+    flip_rate: float | None
+    """Share of response pairs on which two orders disagree (rank mode, two orders or more)."""
     judge: str
     prompt_tokens: int
     """Tokens read by the judge for this row, over all its requests."""
@@ -203,6 +205,7 @@ class RankedPrompt(Record):
             ("verdicts", pa.list_(pa.string())),
             ("verdict_reasons", pa.list_(pa.string())),
             ("position_ranks", pa.list_(pa.float64())),
+            ("flip_rate", pa.float64()),
             ("judge", pa.string()),
             ("prompt_tokens", pa.int64()),
             ("completion_tokens", pa.int64()),

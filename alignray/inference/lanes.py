@@ -61,9 +61,7 @@ class Lanes:
 
     def _has_room(self, weight: int) -> bool:
         return (
-            not self._is_alone
-            and not self._waiting_alone
-            and self._used + weight <= self.capacity
+            not self._is_alone and not self._waiting_alone and self._used + weight <= self.capacity
         )
 
     def _admit(self) -> None:

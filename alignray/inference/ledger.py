@@ -139,7 +139,9 @@ def read_shards(stage_dir: Path) -> list[Shard]:
             except (ValueError, TypeError) as error:
                 if number == len(lines):
                     continue  # torn by a kill in mid-append: never committed
-                raise LedgerError(f"{path}:{number}", "a broken line", "a committed shard") from error
+                raise LedgerError(
+                    f"{path}:{number}", "a broken line", "a committed shard"
+                ) from error
             if (stage_dir / shard.path).is_file():
                 shards.append(shard)
     return shards

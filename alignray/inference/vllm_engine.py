@@ -134,7 +134,9 @@ class VLLMEngine:
             def __init__(self, vllm_config: Any, engine_index: int = 0) -> None:
                 pass
 
-            def record(self, scheduler_stats: Any, iteration_stats: Any, *_: Any, **__: Any) -> None:
+            def record(
+                self, scheduler_stats: Any, iteration_stats: Any, *_: Any, **__: Any
+            ) -> None:
                 if iteration_stats is not None:
                     engine._progress += 1
 
@@ -285,7 +287,7 @@ def _get_model_len(config: VLLMEngineConfig) -> int:
 
 
 def _set_environment(config: VLLMEngineConfig) -> None:
-    """vLLM reads these when its processes start."""
+    """VLLM reads these when its processes start."""
     resources = config.resources
     os.environ["VLLM_NO_USAGE_STATS"] = "1"
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from alignray.artifacts import Stage, open_stage, read_record
 from alignray.config.sampling import SampleConfig
 from alignray.errors import ConfigError
 from alignray.inference.on_ray import RowStageResult, run_row_stage
+from alignray.inference.reuse import reuse_rows
 from alignray.sampling.select import select_prompts
 from alignray.sampling.task import SampleTask
 from alignray.sources import load_prompts, write_prompts
@@ -16,8 +18,12 @@ from alignray.sources import load_prompts, write_prompts
 PROMPTS_DIR = "prompts"
 
 
-def run_sample(config: SampleConfig) -> dict[str, Any]:
+def run_sample(config: SampleConfig, reuse_from: Sequence[Path] = ()) -> dict[str, Any]:
     """Runs the sampling stage, or goes on with it; returns its record.
+
+    Args:
+        config: what to sample.
+        reuse_from: directories of earlier runs whose rows are taken over where still valid.
 
     Raises:
         AlignrayError: bad input, no engine, too many failed rows.
@@ -33,6 +39,7 @@ def run_sample(config: SampleConfig) -> dict[str, Any]:
         adapter=config.adapter,
     )
     files = prepare_prompts(config, stage)
+    reuse_rows(task, files, reuse_from, stage.path)
     result = run_row_stage(task, files, config.engine, config.pool, stage.path, "sample")
     return stage.write_record(result.counts, build_metrics(result))
 
@@ -59,5 +66,7 @@ def _check_adapter(config: SampleConfig) -> None:
     known = config.engine.adapters if config.engine.type == "vllm" else {}
     if config.adapter is not None and config.adapter not in known:
         raise ConfigError(
-            "adapter", f"`{config.adapter}`", f"one of engine.adapters ({', '.join(known) or 'none'})"
+            "adapter",
+            f"`{config.adapter}`",
+            f"one of engine.adapters ({', '.join(known) or 'none'})",
         )

@@ -128,7 +128,9 @@ def test_lanes_hold_the_capacity_and_give_one_row_the_engine_alone():
                 await asyncio.sleep(0.001)
                 alone.append(used)
 
-        await asyncio.gather(*[share(1 + i % 5) for i in range(50)], *[be_alone() for _ in range(3)])
+        await asyncio.gather(
+            *[share(1 + i % 5) for i in range(50)], *[be_alone() for _ in range(3)]
+        )
         assert peak <= 10 and alone == [0] * 6 and lanes.in_flight == 0
         await asyncio.wait_for(share(99), 1)  # more than the capacity gets it all
         assert lanes.in_flight == 0

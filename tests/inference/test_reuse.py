@@ -1,0 +1,69 @@
+"""Rows of an earlier run are taken over by key; only what changed is done anew."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alignray.config.inference import FakeEngineConfig, SamplingParams
+from alignray.inference.engine import Output, Result
+from alignray.inference.ledger import ManifestWriter, build_table, read_shards, write_shard
+from alignray.inference.reuse import reuse_rows
+from alignray.records import Prompt, RowStatus
+from alignray.sampling.task import SampleTask
+
+
+def build_prompts(texts, subset="a"):
+    return [
+        Prompt(
+            i, f"id-{t}", [{"role": "user", "content": t}], subset, None, f"f:{i}", "{}"
+        ).to_row()
+        for i, t in enumerate(texts)
+    ]
+
+
+def write_prompts(path, texts, subset="a"):
+    table = pa.Table.from_pylist(build_prompts(texts, subset), schema=Prompt.ARROW_SCHEMA)
+    pq.write_table(table, path)
+    return path
+
+
+def run_earlier(directory, task, texts, failed=()):
+    (directory / "ledger").mkdir(parents=True)
+    rows = []
+    for row in build_prompts(texts):
+        if row["row"] in failed:
+            rows.append(task.build_empty_row(row, RowStatus.FAILED, "x"))
+        else:
+            rows.append(task.build_row(row, [Result([Output("answer", "stop", 1)], 1)]))
+    table = build_table(rows, task.output_schema)
+    ManifestWriter(directory).append(
+        write_shard(directory, "ledger/shard-a.parquet", table, task.salt)
+    )
+
+
+def test_unchanged_rows_are_taken_over_with_their_new_place(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    run_earlier(tmp_path / "old", task, ["one", "two", "three"], failed=[2])
+    file = write_prompts(tmp_path / "in.parquet", ["new", "three", "two", "one"], subset="b")
+    assert reuse_rows(task, [file], [tmp_path / "old"], tmp_path / "now") == 2
+    [shard] = read_shards(tmp_path / "now")
+    assert shard.rows == [[2, 3]]
+    rows = pq.read_table(tmp_path / "now" / shard.path).to_pylist()
+    assert {(r["row"], r["prompt_id"], r["subset"]) for r in rows} == {
+        (2, "id-two", "b"),
+        (3, "id-one", "b"),
+    }
+
+
+def test_another_parameter_takes_nothing_over(tmp_path):
+    run_earlier(tmp_path / "old", SampleTask(FakeEngineConfig(), SamplingParams()), ["one"])
+    file = write_prompts(tmp_path / "in.parquet", ["one"])
+    task = SampleTask(FakeEngineConfig(), SamplingParams(seed=1))
+    assert reuse_rows(task, [file], [tmp_path / "old"], tmp_path / "now") == 0
+
+
+def test_a_stage_with_rows_of_its_own_is_left_alone(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    run_earlier(tmp_path / "old", task, ["one"])
+    run_earlier(tmp_path / "now", task, ["two"])
+    file = write_prompts(tmp_path / "in.parquet", ["one", "two"])
+    assert reuse_rows(task, [file], [tmp_path / "old"], tmp_path / "now") == 0
