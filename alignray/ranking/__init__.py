@@ -1,0 +1,1 @@
+"""Ranking: verdicts of a judge on sampled responses, and preference pairs out of them."""
