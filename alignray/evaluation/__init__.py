@@ -1,0 +1,1 @@
+"""Evaluation: rates with intervals, from generated and judged answers."""

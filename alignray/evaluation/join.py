@@ -1,0 +1,103 @@
+"""Prompts, answers and grades, in the same order in three sets of files -> a stream of EvalRows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alignray.artifacts import explain_os_error
+from alignray.config.evaluation import BenchmarkConfig
+from alignray.errors import EvaluationError
+from alignray.evaluation.rows import EvalRow, build_eval_rows
+from alignray.evaluation.task import merge_rows
+from alignray.records import Completion, Prompt, RankedPrompt
+
+BATCH_ROWS = 512
+
+
+def read_rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The rows of parquet files, in order, a batch in memory at a time."""
+    for file in files:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS):
+                yield from batch.to_pylist()
+
+
+def read_prompts(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, Prompt]]:
+    """(benchmark, prompt) over the files of all benchmarks, rows numbered from 0 over all."""
+    position = 0
+    for benchmark, paths in files.items():
+        for row in read_rows(paths):
+            yield benchmark, replace(Prompt.from_row(row), row=position)
+            position += 1
+
+
+def merge_completions(groups: Sequence[Iterable[Mapping[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Completion rows of several engines in the same order -> one row per prompt.
+
+    Raises:
+        EvaluationError: the engines' rows are not of the same prompts.
+    """
+    for rows in zip(*groups, strict=True):
+        ids = {(row["row"], row["prompt_id"]) for row in rows}
+        if len(ids) != 1:
+            raise EvaluationError("answers", f"rows of {sorted(ids)} side by side", "one prompt")
+        yield merge_rows(rows)
+
+
+def join_rows(
+    prompts: Iterable[tuple[str, Prompt]],
+    completions: Iterable[Mapping[str, Any]],
+    judged: Iterable[Mapping[str, Any]],
+    benchmarks: Mapping[str, BenchmarkConfig],
+    models: Sequence[str],
+) -> Iterator[list[EvalRow]]:
+    """The EvalRows of each prompt, one for each model.
+
+    Raises:
+        EvaluationError: a row is missing on one side, or belongs to another prompt.
+    """
+    sides = zip(prompts, completions, judged, strict=True)
+    try:
+        for (name, prompt), completion, grade in sides:
+            yield build_eval_rows(
+                prompt,
+                (name, benchmarks[name]),
+                Completion.from_row(completion),
+                RankedPrompt.from_row(grade),
+                models,
+            )
+    except ValueError as error:  # of zip: one side is shorter
+        raise EvaluationError("evaluation rows", f"sides of unequal length ({error})") from error
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, path: Path) -> int:
+    """Streams rows into a parquet file that gets its name when it is whole; returns their number.
+
+    Raises:
+        ArtifactError: no space, no permission.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    written = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            batch: list[Mapping[str, Any]] = []
+            for row in rows:
+                batch.append(row)
+                if len(batch) >= BATCH_ROWS:
+                    writer.write_table(pa.Table.from_pylist(batch, schema))
+                    written += len(batch)
+                    batch = []
+            writer.write_table(pa.Table.from_pylist(batch, schema))
+            written += len(batch)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise explain_os_error(error, path) from error
+    return written

