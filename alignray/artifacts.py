@@ -15,6 +15,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -121,6 +122,19 @@ def open_stage(config: StageConfig, verb: str) -> Stage:
         write_json(path / CONFIG_NAME, claim)
     finished = (path / RECORD_NAME).is_file()
     return Stage(path, verb, config, fingerprint, inputs, finished, time.time())
+
+
+def release_claim(output_dir: str | Path) -> None:
+    """Gives a directory back whose stage failed before it wrote anything but its claim.
+
+    So a missing column or an unknown model leaves nothing behind, and the mended command can use
+    the same directory.
+    """
+    path = Path(output_dir).expanduser()
+    claim = path / CONFIG_NAME
+    left = [entry for entry in path.rglob("*") if entry.is_file() and entry != claim]
+    if claim.is_file() and not left:
+        shutil.rmtree(path)
 
 
 def identify_inputs(config: StageConfig) -> dict[str, dict[str, str]]:

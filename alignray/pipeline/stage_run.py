@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import CONFIG_NAME, read_record
+from alignray.artifacts import CONFIG_NAME, read_record, release_claim
 from alignray.config.base import StageConfig
+from alignray.errors import AlignrayError
 from alignray.pipeline.locks import lock_stage
 from alignray.pipeline.outlook import inspect_stage
 from alignray.verbs import Verb
@@ -38,9 +39,12 @@ def run_stage(verb: Verb, config: StageConfig, reuse_from: Sequence[Path] = ()) 
         raise outlook.error
     with lock_stage(path):
         run = verb.load_run()
-        if reuse_from and "reuse_from" in inspect.signature(run).parameters:
-            return run(config, reuse_from=tuple(reuse_from))  # type: ignore[call-arg]
-        return run(config)
+        takes_rows = reuse_from and "reuse_from" in inspect.signature(run).parameters
+        try:
+            return run(config, **({"reuse_from": tuple(reuse_from)} if takes_rows else {}))
+        except AlignrayError:
+            release_claim(path)
+            raise
 
 
 def count_failed(record: Mapping[str, Any]) -> int:

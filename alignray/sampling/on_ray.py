@@ -13,7 +13,7 @@ from alignray.inference.on_ray import RowStageResult, run_row_stage
 from alignray.inference.reuse import reuse_rows
 from alignray.sampling.select import select_prompts
 from alignray.sampling.task import SampleTask
-from alignray.sources import load_prompts, write_prompts
+from alignray.sources import SourceAudit, load_prompts, read_audit, write_prompts
 
 PROMPTS_DIR = "prompts"
 
@@ -41,14 +41,17 @@ def run_sample(config: SampleConfig, reuse_from: Sequence[Path] = ()) -> dict[st
     files = prepare_prompts(config, stage)
     reuse_rows(task, files, reuse_from, stage.path)
     result = run_row_stage(task, files, config.engine, config.pool, stage.path, "sample")
-    return stage.write_record(result.counts, build_metrics(result))
+    metrics = build_metrics(result) | {"source": read_audit(stage.path / PROMPTS_DIR)}
+    return stage.write_record(result.counts, metrics)
 
 
 def prepare_prompts(config: SampleConfig, stage: Stage) -> list[Path]:
     """The chosen prompts as parquet files below the stage, written once."""
     directory = stage.path / PROMPTS_DIR
     if not directory.is_dir():
-        write_prompts(select_prompts(load_prompts(config.prompts), config.select), directory)
+        audit = SourceAudit()
+        prompts = load_prompts(config.prompts, audit=audit)
+        write_prompts(select_prompts(prompts, config.select), directory, audit=audit)
     return sorted(directory.glob("part-*.parquet"))
 
 
