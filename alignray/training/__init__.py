@@ -1,0 +1,1 @@
+"""Training under Ray Train with DeepSpeed: sft.py and dpo.py say what, on_ray.py launches."""

@@ -1,0 +1,68 @@
+"""A stage's configuration -> the arguments that every TRL trainer takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alignray.config.training import TrainingConfig, compute_accumulation_steps
+from alignray.models import resolve_model
+from alignray.training.deepspeed import build_deepspeed_config
+
+
+def build_arguments(
+    config: TrainingConfig, checkpoints_dir: Path, has_eval: bool
+) -> dict[str, Any]:
+    """Keyword arguments of SFTConfig and DPOConfig that do not depend on the method.
+
+    transformers keeps every checkpoint (`save_total_limit=None`): it would delete the last good one
+    before the new one is known to be whole. `watch.py` prunes instead. A loss that is not finite
+    is not filtered, it ends the run.
+    """
+    on_cpu = config.resources.num_gpus == 0
+    return {
+        "output_dir": str(checkpoints_dir),
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.lr_scheduler_type,
+        "warmup_steps": config.warmup_ratio,
+        "num_train_epochs": config.num_train_epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.resources.per_device_train_batch_size,
+        "per_device_eval_batch_size": config.resources.per_device_train_batch_size,
+        "gradient_accumulation_steps": compute_accumulation_steps(
+            config.train_batch_size, config.resources
+        ),
+        "optim": config.optim,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "bf16": config.bf16,
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "eval_strategy": config.eval_strategy if has_eval else "no",
+        "eval_steps": config.eval_steps,
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "save_total_limit": None,
+        "logging_steps": config.logging_steps,
+        "logging_nan_inf_filter": False,
+        "include_num_input_tokens_seen": "non_padding",
+        "report_to": config.report_to,
+        "disable_tqdm": True,
+        "remove_unused_columns": True,
+        "dataloader_pin_memory": not on_cpu,
+        "use_cpu": on_cpu,
+        "accelerator_config": {"use_configured_state": on_cpu},
+        "deepspeed": build_deepspeed_config(config),
+        "model_init_kwargs": build_model_arguments(config),
+    }
+
+
+def build_model_arguments(config: TrainingConfig) -> dict[str, Any] | None:
+    """Keyword arguments of `from_pretrained`; None where the model is handed over loaded."""
+    if config.adapter_name_or_path is not None:
+        return None
+    arguments: dict[str, Any] = {"dtype": config.dtype, "device_map": None}
+    if not Path(resolve_model(config.model_name_or_path)).is_dir():
+        arguments["revision"] = config.model_revision
+    return arguments

@@ -1,0 +1,139 @@
+"""Rows of messages -> rows of token ids, every row left out counted with its reason.
+
+Pure: no files, no models. A method (`sft.py`, `dpo.py`) says how one row becomes columns of token
+ids; this module applies it to all rows, keeps the books, and fills the last batch.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from alignray.errors import TrainingError
+
+TokenColumns = dict[str, list[int]]
+"""One encoded row: column name -> token ids or labels."""
+
+TruncationMode = Literal["none", "keep_start", "keep_end"]
+
+TOO_LONG = "too_long"
+NO_RESPONSE = "no_response"
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Why a row is not trained on."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a row may be: `max_length` in tokens, and what becomes of a longer one."""
+
+    max_length: int
+    truncation_mode: TruncationMode
+
+
+@dataclass
+class EncodedRows:
+    """All rows of a data set, encoded. Rows in = rows + skipped, by construction."""
+
+    rows: list[TokenColumns] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    """Reason -> names of the rows left out, in order."""
+    truncated: int = 0
+    """Rows that were cut to max_length."""
+
+    @property
+    def num_skipped(self) -> int:
+        """Rows left out, over all reasons."""
+        return sum(len(names) for names in self.skipped.values())
+
+    def skip(self, reason: str, name: str) -> None:
+        """Notes a row that is left out."""
+        self.skipped.setdefault(reason, []).append(name)
+
+    def summarize(self, examples: int = 20) -> dict[str, Any]:
+        """Counts and the first names per reason, for metrics.json."""
+        reasons = {
+            reason: {"rows": len(names), "first": names[:examples]}
+            for reason, names in sorted(self.skipped.items())
+        }
+        return {
+            "rows_in": len(self.rows) + self.num_skipped,
+            "rows_used": len(self.rows),
+            "rows_truncated": self.truncated,
+            "skipped": reasons,
+        }
+
+
+def encode_rows(
+    rows: Iterable[Mapping[str, Any]],
+    encode_row: Callable[[Mapping[str, Any]], tuple[TokenColumns, bool] | Skipped],
+) -> EncodedRows:
+    """Encodes all rows; `encode_row` gives (columns, was cut) or the reason to leave a row out."""
+    encoded = EncodedRows()
+    for index, row in enumerate(rows):
+        result = encode_row(row)
+        if isinstance(result, Skipped):
+            encoded.skip(result.reason, name_row(row, index))
+        else:
+            columns, was_cut = result
+            encoded.rows.append(columns)
+            encoded.truncated += was_cut
+    return encoded
+
+
+def add_excluded(encoded: EncodedRows, excluded: Mapping[str, list[int]]) -> None:
+    """Adds the rows that the source left out, each once, under its first reason."""
+    named: dict[int, str] = {}
+    for reason, rows in excluded.items():
+        for row in rows:
+            named.setdefault(row, reason)
+    for row, reason in sorted(named.items()):
+        encoded.skip(reason, f"row {row}")
+
+
+def name_row(row: Mapping[str, Any], index: int) -> str:
+    """How a row is named in reports: by its prompt id, else its source, else its position."""
+    return str(row.get("prompt_id") or row.get("source") or f"row {index}")
+
+
+def check_rows(encoded: EncodedRows, dataset: str, train_batch_size: int) -> None:
+    """Makes sure that there is something to train on.
+
+    Raises:
+        TrainingError: no usable row, or fewer than one global batch.
+    """
+    used = len(encoded.rows)
+    if used >= train_batch_size:
+        return
+    counts = ", ".join(f"{len(names)} {reason}" for reason, names in encoded.skipped.items())
+    found = f"{used} of {used + encoded.num_skipped} rows can be trained on"
+    raise TrainingError(
+        dataset,
+        f"{found} ({counts})" if counts else found,
+        f"at least one global batch (train_batch_size={train_batch_size})",
+        "lower train_batch_size, raise max_length, or give more rows",
+    )
+
+
+def count_fill_rows(num_rows: int, train_batch_size: int) -> int:
+    """Rows that are missing from the last global batch of an epoch."""
+    return -num_rows % train_batch_size
+
+
+def fill_last_batch(
+    rows: list[TokenColumns], train_batch_size: int, seed: int
+) -> list[TokenColumns]:
+    """Repeats a seeded choice of rows until whole global batches are there.
+
+    Frameworks fill, drop or shrink the last batch, each in its own way and depending on the number
+    of workers. With whole global batches, what is trained does not depend on where.
+    """
+    missing = count_fill_rows(len(rows), train_batch_size)
+    return rows + random.Random(seed).sample(rows, missing)

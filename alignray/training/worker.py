@@ -1,0 +1,195 @@
+"""What one Ray Train worker does: process group, trainer, train or go on, write the result.
+
+Knows no method. Everything that needs torch is imported inside, after the environment is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignray.artifacts import write_json
+from alignray.config.training import TrainingConfig
+from alignray.errors import TrainingError
+from alignray.training.method import Method, TrainerParts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from transformers import Trainer
+
+MODEL_DIR = "model"
+CHECKPOINTS_DIR = "checkpoints"
+LOGS_DIR = "logs"
+PROGRESS_NAME = "progress.json"
+SUMMARY_NAME = "summary.json"
+"""In checkpoints/: what the trainer measured; written after the model, which it completes."""
+FAILURE_NAME = "failure.json"
+"""In checkpoints/: why a run stopped that would stop in the same way if it were restarted."""
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One training as it travels to the workers."""
+
+    config: TrainingConfig
+    method: Method
+    stage_dir: Path
+    train_rows: Any
+    """Ray object reference of an Arrow table of token columns, whole global batches."""
+    eval_rows: Any | None
+    """The same of the rows that are not trained on."""
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Where checkpoints and the summary go."""
+        return self.stage_dir / CHECKPOINTS_DIR
+
+    @property
+    def layout(self) -> dict[str, int]:
+        """What its sharded checkpoints are bound to."""
+        resources = self.config.resources
+        return {"num_workers": resources.num_workers, "zero_stage": resources.zero_stage}
+
+
+def train_on_worker(settings: dict[str, TrainJob]) -> None:
+    """The training function of every worker; `settings` is `{"job": TrainJob}`."""
+    job = settings["job"]
+    started = time.monotonic()
+    prepare_process(job.config)
+    trainer = _build_trainer(job)
+    from alignray.training.checkpoints import delete_torn_checkpoints, find_checkpoint
+
+    checkpoint = find_checkpoint(job.checkpoints_dir, job.layout)
+    _wait()
+    if trainer.is_world_process_zero():
+        delete_torn_checkpoints(job.checkpoints_dir, checkpoint)
+    _wait()
+    built = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except TrainingError as error:
+        _report_failure(job, trainer, error)
+        return
+    trained = time.monotonic()
+    _write_result(job, trainer)
+    times = {
+        "setup_seconds": round(built - started, 3),
+        "train_seconds": round(trained - built, 3),
+        "save_seconds": round(time.monotonic() - trained, 3),
+    }
+    if trainer.is_world_process_zero():
+        write_json(job.checkpoints_dir / SUMMARY_NAME, _summarize(trainer, checkpoint, times))
+    _wait()
+
+
+def prepare_process(config: TrainingConfig) -> None:
+    """Sets what accelerate and DeepSpeed read from the environment, before they are imported.
+
+    On a CPU accelerate refuses DeepSpeed unless the process state is made beforehand with gloo.
+    """
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
+    # DeepSpeed calls collectives that torch renames, and torch says so at every single call.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    if config.resources.num_gpus > 0:
+        return
+    os.environ["DS_ACCELERATOR"] = "cpu"
+    import torch
+    from accelerate import PartialState
+
+    torch.set_num_threads(config.resources.omp_threads)
+    _switch_off_shared_memory_op()
+    PartialState(backend="gloo")
+
+
+def _switch_off_shared_memory_op() -> None:
+    """Keeps DeepSpeed from compiling its shared-memory collectives on a CPU.
+
+    They save nothing measurable here, need a compiler on every node, and a process that is killed
+    while torch compiles leaves a lock behind on which every later run waits for ever.
+    """
+    import deepspeed
+
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
+def _build_trainer(job: TrainJob) -> Trainer:
+    import ray
+    from datasets import Dataset
+
+    from alignray.chat import ChatTokenizer
+    from alignray.training.arguments import build_arguments
+    from alignray.training.policy import build_peft_config, load_policy
+    from alignray.training.watch import CheckpointCommitter, LossGuard, ProgressTeller
+
+    config = job.config
+    table: pa.Table = ray.get(job.train_rows)
+    eval_table = None if job.eval_rows is None else ray.get(job.eval_rows)
+    tokenizer = ChatTokenizer.load(config.model_name_or_path, config.model_revision)
+    parts = TrainerParts(
+        config=config,
+        arguments=build_arguments(config, job.checkpoints_dir, eval_table is not None),
+        load_policy=lambda: load_policy(config),
+        peft_config=build_peft_config(config),
+        tokenizer=tokenizer.tokenizer,
+        train_dataset=Dataset(table),
+        eval_dataset=None if eval_table is None else Dataset(eval_table),
+        callbacks=[
+            LossGuard(),
+            CheckpointCommitter(job.checkpoints_dir, job.layout, config.save_total_limit),
+            ProgressTeller(job.stage_dir / LOGS_DIR / PROGRESS_NAME),
+        ],
+    )
+    return job.method.build_trainer(parts)
+
+
+def _write_result(job: TrainJob, trainer: Trainer) -> None:
+    """The model beside its place first, then in one step into it."""
+    from alignray.training.policy import save_policy
+
+    model_dir, unfinished = job.stage_dir / MODEL_DIR, job.stage_dir / f".{MODEL_DIR}.tmp"
+    if trainer.is_world_process_zero():
+        shutil.rmtree(unfinished, ignore_errors=True)
+    _wait()
+    save_policy(trainer, unfinished)
+    _wait()
+    if trainer.is_world_process_zero():
+        (unfinished / "training_args.bin").unlink(missing_ok=True)
+        shutil.rmtree(model_dir, ignore_errors=True)
+        unfinished.replace(model_dir)
+    _wait()
+
+
+def _report_failure(job: TrainJob, trainer: Trainer, error: TrainingError) -> None:
+    """Ends the run without an exception: Ray Train would restart it, to diverge again."""
+    if trainer.is_world_process_zero():
+        names = ("where", "found", "expected", "do")
+        write_json(job.checkpoints_dir / FAILURE_NAME, dict(zip(names, error.args, strict=True)))
+    _wait()
+
+
+def _summarize(
+    trainer: Trainer, checkpoint: Path | None, times: dict[str, float]
+) -> dict[str, Any]:
+    state = trainer.state
+    return {
+        "steps": state.global_step,
+        "epochs": state.epoch,
+        "tokens": int(state.num_input_tokens_seen),
+        "resumed_from": None if checkpoint is None else checkpoint.name,
+        "log_history": state.log_history,
+        **times,
+    }
+
+
+def _wait() -> None:
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
