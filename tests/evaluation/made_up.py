@@ -1,10 +1,13 @@
 """Made-up evaluation rows for tests: mild text, grades by dice."""
 
+import functools
+import json
 import random
 from dataclasses import replace
 
 from alignray.config.evaluation import EvalConfig, Thresholds
 from alignray.evaluation.rows import EvalRow
+from alignray.evaluation.summary import build_metrics
 from alignray.evaluation.tally import EvalTally
 
 ROW = EvalRow(
@@ -81,3 +84,13 @@ def build_tally(size=400, *, truth=True, seed=0):
     for number in range(size):
         tally.add_prompt([build_row(rng, number, model, truth=truth) for model in HARM])
     return tally
+
+
+@functools.cache
+def _dump_metrics(truth):
+    return json.dumps(build_metrics(build_tally(truth=truth), build_config()), allow_nan=False)
+
+
+def build_made_up_metrics(*, truth=True):
+    """metrics.json of `build_tally`, computed once and handed out as copies."""
+    return json.loads(_dump_metrics(truth))

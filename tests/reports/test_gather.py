@@ -5,9 +5,8 @@ import json
 import pytest
 
 from alignray.errors import ArtifactError
-from alignray.evaluation.summary import build_metrics
 from alignray.reports import build_report
-from tests.evaluation.made_up import build_config, build_tally
+from tests.evaluation.made_up import build_made_up_metrics
 from tests.reports.hostile import HOSTILE
 from tests.reports.markup import Reader
 
@@ -34,7 +33,7 @@ def write_record(run, stage, verb, metrics, order=0):
 
 @pytest.fixture
 def run(tmp_path):
-    metrics = build_metrics(build_tally(), build_config())
+    metrics = build_made_up_metrics()
     write_record(tmp_path, "eval", "eval", metrics, 5)
     write_record(tmp_path, "sample", "sample", {"prompt_tokens": 5, "completion_tokens": 9}, 0)
     write_record(tmp_path, "rank", "rank", {"orders": [{"order": "1 2", "flips": 3}]}, 1)

@@ -1,8 +1,7 @@
 """The table at the end of a run."""
 
-from alignray.evaluation.summary import build_metrics
 from alignray.reports.table import format_report, format_table
-from tests.evaluation.made_up import build_config, build_tally
+from tests.evaluation.made_up import build_made_up_metrics
 
 
 def test_columns_line_up():
@@ -15,7 +14,7 @@ def test_columns_line_up():
 
 
 def test_report_shows_rates_by_set_and_model_with_truth_below_and_the_judge_last():
-    report = build_metrics(build_tally(), build_config())["report"]
+    report = build_made_up_metrics()["report"]
     lines = format_report(report).splitlines()
     assert lines[0].split() == ["rate,", "set", "base", "sft"]
     names = [line.split("  ")[0] for line in lines[2:8]]

@@ -1,0 +1,102 @@
+"""The whole evaluation on a real Ray, with engines that need no model."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from alignray.config.evaluation import EvalConfig
+from alignray.errors import VerdictError
+from alignray.evaluation.rows import EvalRow
+
+pytestmark = pytest.mark.heavy
+SIZES = {"risky": 40, "plain": 25}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval")
+    for name, size in SIZES.items():
+        rows = [{"prompt": f"{name} question {i} about locks and tea"} for i in range(size)]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(text)
+    adapter = folder / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"r": 8, "base_model_name_or_path": "fake"}')
+    full = folder / "full"
+    full.mkdir()
+    (full / "config.json").write_text("{}")
+    return folder
+
+
+def build_config(folder, name, judge=None, **changes):
+    values = {
+        "output_dir": str(folder / name),
+        "engine": {"type": "fake"},
+        "judge": {"type": "fake", "model": "judge"} | (judge or {}),
+        "models": {"base": None, "sft": str(folder / "adapter"), "full": str(folder / "full")},
+        "benchmarks": {
+            "risky": {"prompts": str(folder / "risky.jsonl"), "kind": "harmful"},
+            "plain": {"prompts": str(folder / "plain.jsonl"), "kind": "benign"},
+        },
+    }
+    return EvalConfig(**(values | changes))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_cluster():
+    from alignray.inference.cluster import connect
+
+    with connect():
+        yield
+
+
+@pytest.fixture(scope="module")
+def record(folder):
+    from alignray.evaluation.on_ray import run_eval
+
+    return run_eval(build_config(folder, "out"))
+
+
+def test_every_prompt_is_answered_by_every_model_and_judged(folder, record):
+    rows = [
+        EvalRow.from_row(r) for r in pq.read_table(folder / "out/data/eval.parquet").to_pylist()
+    ]
+    assert record["counts"] == {"in": 195, "ok": 195, "unscored": 0, "failed": 0}
+    for name, size in SIZES.items():
+        for model in ("base", "sft", "full"):
+            found = [row for row in rows if (row.benchmark, row.model) == (name, model)]
+            assert len({row.prompt_id for row in found}) == len(found) == size
+    assert [row.model for row in rows[:3]] == ["base", "sft", "full"]
+    assert all(1 <= row.safety <= 5 and 1 <= row.helpfulness <= 5 for row in rows)
+    answers = {row.model: row.response for row in rows[:3]}
+    assert len(set(answers.values())) == 3
+
+
+def test_report_lies_beside_the_rows_and_in_the_record(folder, record):
+    report = json.loads((folder / "out/report.json").read_text())
+    assert report == record["metrics"]["report"]
+    assert {entry["model"] for entry in report} == {"base", "sft", "full"}
+    assert "<svg" in (folder / "out/report.html").read_text()
+    assert "report.html" in record["outputs"] and "data/eval.parquet" in record["outputs"]
+
+
+def test_run_again_it_asks_no_engine(folder, record):
+    from alignray.evaluation.on_ray import run_eval
+
+    config = build_config(folder, "out")
+    assert run_eval(config) == record
+    (folder / "out/record.json").unlink()
+    again = run_eval(config)
+    assert again["outputs"] == record["outputs"]
+
+
+def test_a_judge_that_says_nothing_readable_fails_at_the_gate_and_keeps_its_ledger(folder):
+    from alignray.evaluation.on_ray import run_eval
+
+    config = build_config(folder, "garbage", {"garbage_rate": 1.0}, models={"base": None})
+    with pytest.raises(VerdictError, match="65 of 65 answers are unscored"):
+        run_eval(config)
+    assert not (folder / "garbage/record.json").exists()
+    assert list((folder / "garbage/judgements/data").glob("part-*.parquet"))
+    assert (folder / "garbage/data/eval.parquet").exists()
