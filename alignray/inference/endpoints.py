@@ -91,9 +91,7 @@ def resolve_endpoint(
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet, looking through embedded IPv4."""
     address = _unwrap(address)
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-    )
+    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

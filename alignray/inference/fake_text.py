@@ -93,8 +93,8 @@ def _list_matches(pattern: str) -> Candidates:
     for n, separator in _order_forms():
         presented = _join_orders(separator, n)
         if matcher.fullmatch(presented):
-            texts = (separator.join(order) for order in _sample_orders(n))
-            return Candidates(tuple(t for t in texts if matcher.fullmatch(t)), presented)
+            orders = [separator.join(order) for order in _sample_orders(n)]
+            return Candidates(tuple(o for o in orders if matcher.fullmatch(o)), presented)
     rng = random.Random(pattern)
     texts = {_draw_match(pattern, rng) for _ in range(MAX_CANDIDATES)}
     return Candidates(tuple(sorted(t for t in texts if matcher.fullmatch(t))) or ("",), None)

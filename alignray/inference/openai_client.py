@@ -93,7 +93,7 @@ async def _try(call: Awaitable[Any], seconds: float) -> Any:
     except (TimeoutError, openai.APITimeoutError):
         return Trouble("retry", f"no answer in {seconds:g} s")
     except openai.APIConnectionError as error:
-        return Trouble("retry", f"connection broken ({type(error.__cause__).__name__})")
+        return Trouble("retry", f"connection broken ({_name_root(error)})")
     except openai.APIStatusError as error:
         retry_after = _read_retry_after(error.response.headers)
         return classify_status(error.status_code, error.body, retry_after)
@@ -101,6 +101,14 @@ async def _try(call: Awaitable[Any], seconds: float) -> Any:
         return json.loads(response.content)
     except ValueError as error:
         raise RequestFailed("http 200 with a body that is not JSON") from error
+
+
+def _name_root(error: BaseException) -> str:
+    """The class at the root of an error: its text may hold headers, its class tells enough."""
+    root = error
+    while root.__cause__ is not None or root.__context__ is not None:
+        root = root.__cause__ or root.__context__ or root
+    return type(root).__name__
 
 
 def _read_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,6 +1,6 @@
 """Any OpenAI-compatible HTTP server as an engine.
 
-    request -> slot (throttle.py) -> tries (retry.py) -> HTTP (openai_client.py) -> Result
+    request -> slot (throttle.py) -> tries (attempts.py) -> HTTP (openai_client.py) -> Result
 
 An engine here is a client: what dies is the server, and that shows as requests that fail. A
 request ends as answered, rejected (the row is at fault), or failed after its tries. The engine
@@ -15,8 +15,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,6 +22,7 @@ import openai
 
 from alignray.config.inference import OpenAIEngineConfig, SamplingParams
 from alignray.errors import EngineError
+from alignray.inference.attempts import Attempts, Hopeless, Sleep, explain_end
 from alignray.inference.endpoints import DEFAULT_URL, Resolver, resolve_endpoint, resolve_host
 from alignray.inference.engine import (
     EngineDead,
@@ -40,11 +39,9 @@ from alignray.inference.openai_client import (
     request_models,
 )
 from alignray.inference.openai_request import build_body
-from alignray.inference.openai_response import Trouble, list_model_ids, parse_answer
-from alignray.inference.retry import MIN_RETRIES, RetryBudget, compute_backoff, compute_delay
+from alignray.inference.openai_response import list_model_ids, parse_answer
+from alignray.inference.retry import MIN_RETRIES, RetryBudget
 from alignray.inference.throttle import Throttle
-
-Sleep = Callable[[float], Awaitable[None]]
 
 _START_TRIES = 3
 _FIRST_TOKENS = 16
@@ -69,15 +66,18 @@ class OpenAIEngine:
     ) -> None:
         slots = config.resources.max_concurrent_requests
         self._config = config
-        self._sleep = sleep
         self._resolve = resolve
         self._throttle = Throttle(slots)
-        self._budget = RetryBudget(config.resources.retry_budget, max(MIN_RETRIES, 2 * slots))
+        self._attempts = Attempts(
+            RetryBudget(config.resources.retry_budget, max(MIN_RETRIES, 2 * slots)),
+            self._throttle,
+            config.resources.max_backoff_seconds,
+            sleep,
+        )
         self._client: openai.AsyncOpenAI | None = None
         self._stopped: asyncio.Future[None] | None = None
         self._fatal: EngineError | None = None
         self._where = config.model
-        self._progress = 0
 
     @property
     def max_sequences(self) -> int:
@@ -87,12 +87,12 @@ class OpenAIEngine:
     @property
     def progress(self) -> int:
         """Tries that ended, in whatever way: waiting for a busy server is no hang."""
-        return self._progress
+        return self._attempts.ended
 
     @property
     def retries(self) -> int:
         """Retries counted against the budget."""
-        return self._budget.retries
+        return self._attempts.budget.retries
 
     async def start(self) -> None:
         """Checks URL and key, asks for the models, and sends a first request if that proves little.
@@ -151,91 +151,44 @@ class OpenAIEngine:
     async def _answer(self, request: Request) -> Result:
         outputs: list[Output] = []
         prompt_tokens = cached_tokens = 0
+        max_tries = self._config.resources.max_tries
         async with self._throttle.slot():
             while len(outputs) < request.sampling.n:
                 part = _skip_outputs(request, len(outputs))
-                payload = await self._ask(build_body(part, self._config))
+                payload = await self._ask(build_body(part, self._config), max_tries)
                 answer = parse_answer(payload, part, self._config)
                 outputs += answer.outputs
                 prompt_tokens += answer.prompt_tokens
                 cached_tokens += answer.cached_tokens
         return Result(outputs, prompt_tokens, cached_tokens)
 
-    async def _ask(self, body: dict[str, Any]) -> Any:
+    async def _ask(self, body: dict[str, Any], max_tries: int) -> Any:
+        return await self._try(
+            lambda client, seconds: request_chat(client, body, seconds), max_tries
+        )
+
+    async def _try(
+        self, send: Callable[[openai.AsyncOpenAI, float], Awaitable[Any]], max_tries: int
+    ) -> Any:
         client, seconds = self._client, self._config.resources.timeout_seconds
         if client is None:
             raise EngineDead("not running")
-        tries = self._config.resources.max_tries
-        return await self._try_until(lambda: request_chat(client, body, seconds), tries)
-
-    async def _try_until(self, send: Callable[[], Awaitable[Any]], max_tries: int) -> Any:
-        """Tries until there is an answer; raises what the last trouble means."""
-        self._budget.count_request()
-        retry = 0
-        while True:
-            await self._keep_pause()
-            began = time.monotonic()
-            try:
-                reply = await send()
-            finally:
-                self._progress += 1
-            if not isinstance(reply, Trouble):
-                self._throttle.note_answer()
-                return reply
-            await self._sleep(self._compute_wait(reply, began, retry, max_tries))
-            retry += 1
-
-    async def _keep_pause(self) -> None:
-        """Waits as long as the server has asked everybody to, plus jitter."""
-        pause = self._throttle.get_pause()
-        if pause > 0:
-            cap = self._config.resources.max_backoff_seconds
-            await self._sleep(pause + compute_backoff(0, cap, random.random()))
-
-    def _compute_wait(self, trouble: Trouble, began: float, retry: int, max_tries: int) -> float:
-        """Seconds until the next try; raises where there is none."""
-        if trouble.kind == "fatal":
-            self._fatal = _build_fatal(trouble, self._where, self._config)
-            raise self._fatal
-        if trouble.kind == "reject":
-            raise RequestRejected(trouble.reason)
-        cap = self._config.resources.max_backoff_seconds
-        delay = compute_delay(retry, trouble.retry_after, cap, random.random())
-        if delay is None:
-            raise RequestFailed(f"{trouble.reason}, retry after {trouble.retry_after:.0f} s")
-        counts = True
-        if trouble.kind == "busy":
-            counts = self._throttle.note_busy(began, trouble.retry_after or 0.0)
-        if retry + 1 >= max_tries:
-            raise RequestFailed(f"{trouble.reason}, {max_tries} tries")
-        if counts and not self._budget.take():
-            self._fatal = self._build_spent(trouble)
-            raise self._fatal
-        return delay
-
-    def _build_spent(self, trouble: Trouble) -> EngineError:
-        budget = self._budget
-        return EngineError(
-            self._where,
-            f"{budget.retries} retries in {budget.requests} requests (last: {trouble.reason})",
-            f"at most {budget.allowed} (resources.retry_budget)",
-            "finished rows are kept: run again when the server is well",
-        )
+        try:
+            return await self._attempts.run(lambda: send(client, seconds), max_tries)
+        except Hopeless as end:
+            self._fatal = explain_end(end, self._where, self._config.api_key_env)
+            raise self._fatal from end
 
     async def _prove(self) -> None:
-        client, seconds = self._client, self._config.resources.timeout_seconds
-        assert client is not None
         tries = min(_START_TRIES, self._config.resources.max_tries)
         try:
-            payload = await self._try_until(lambda: request_models(client, seconds), tries)
+            known = list_model_ids(await self._try(request_models, tries))
         except (RequestRejected, RequestFailed):
-            payload = None
-        known = list_model_ids(payload)
+            known = []
         if self._config.model in known:
             return
-        body = build_body(_FIRST_REQUEST, self._config)
         try:
-            reply = await self._try_until(lambda: request_chat(client, body, seconds), tries)
+            reply = await self._ask(build_body(_FIRST_REQUEST, self._config), tries)
             parse_answer(reply, _FIRST_REQUEST, self._config)
         except (RequestRejected, RequestFailed) as error:
             raise EngineError(
@@ -260,13 +213,3 @@ def _skip_outputs(request: Request, num_outputs: int) -> Request:
         return request
     sampling = request.sampling.model_copy(update={"n": request.sampling.n - num_outputs})
     return dataclasses.replace(request, sampling=sampling, seed=request.seed + num_outputs)
-
-
-def _build_fatal(trouble: Trouble, where: str, config: OpenAIEngineConfig) -> EngineError:
-    if trouble.status in (401, 403):
-        do = f"a key that the server accepts in ${config.api_key_env}"
-        return EngineError(where, f"the server refuses the key ({trouble.reason})", do)
-    if trouble.status < 400:
-        do = "set base_url to where the server is"
-        return EngineError(where, f"the server redirects ({trouble.reason})", "no redirect", do)
-    return EngineError(where, f"the server takes no requests ({trouble.reason})", "", "check quota")

@@ -24,6 +24,7 @@ NAMES = {
     "metadata.example.com": ["169.254.169.254"],
     "localhost": ["127.0.0.1", "::1"],
     "local.example.com": ["127.0.0.1"],
+    "split.example.com": ["127.0.0.1", "93.184.216.34"],
     "nowhere.example.com": [],
 }
 
@@ -82,6 +83,8 @@ PRIVATE = [
     "https://167772161/v1",
     "https://0xa000001/v1",
     "https://012.0.0.1/v1",
+    "https://[4000::1]/v1",
+    "http://split.example.com/v1",
     "http://api.example.com/v1",
     "http://93.184.216.34/v1",
 ]
@@ -153,7 +156,14 @@ def test_proxies_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("address", "public"),
-    [("8.8.8.8", True), ("2002:808:808::", True), ("64:ff9b::808:808", True), ("127.0.0.1", False)],
+    [
+        ("8.8.8.8", True),
+        ("::ffff:8.8.8.8", True),
+        ("2002:808:808::", True),
+        ("64:ff9b::808:808", True),
+        ("::ffff:127.0.0.1", False),
+        ("127.0.0.1", False),
+    ],
 )
 def test_embedded_addresses_count(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public

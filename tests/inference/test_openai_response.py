@@ -80,7 +80,7 @@ def test_what_is_no_answer_never_becomes_one(payload: Any, reason: str) -> None:
 
 
 def test_a_filtered_answer_is_rejected() -> None:
-    with pytest.raises(RequestRejected, match="^content_filter$"):
+    with pytest.raises(RequestRejected, match=r"^content_filter$"):
         parse(build_choice(content="", finish="content_filter"))
 
 
@@ -174,7 +174,8 @@ def test_wrapped_answers_are_unwrapped_and_others_left_as_they_are(content: str,
     ("status", "error", "kind", "reason"),
     [
         (400, {"code": "context_length_exceeded"}, "reject", "prompt_too_long"),
-        (400, {"message": "This model's maximum context length is 4096"}, "reject", "prompt_too_long"),
+        (400, {"message": "This model's maximum context length is 4096"},
+         "reject", "prompt_too_long"),
         (400, {"message": "The input (9 tokens) is longer than the model's context length"},
          "reject", "prompt_too_long"),
         (400, {"type": "exceed_context_size_error"}, "reject", "prompt_too_long"),

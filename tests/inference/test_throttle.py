@@ -24,6 +24,7 @@ def test_a_wave_of_refusals_halves_once() -> None:
     assert throttle.note_busy(100.0, 0.0)
     assert not any(throttle.note_busy(100.5, 0.0) for _ in range(31))
     assert throttle.limit == 16
+    assert not throttle.note_busy(101.0, 0.0)  # began with the cut: a coarse clock
     clock.now = 102.0
     assert throttle.note_busy(101.5, 0.0)
     assert throttle.limit == 8
