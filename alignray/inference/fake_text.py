@@ -20,7 +20,7 @@ from alignray.inference.engine import Constraint
 
 MASK = (1 << 64) - 1
 MAX_CANDIDATES = 512
-_MAX_RANKED = 9
+_MAX_RANKED = 32
 _SEPARATORS = (" ", ">", " > ", ",", ", ", "")
 _SYLLABLES = ("ka", "lo", "mi", "ren", "to", "sa", "vi", "nor", "da", "pel", "u", "shi", "ber")
 

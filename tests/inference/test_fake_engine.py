@@ -164,6 +164,14 @@ def test_orders_obey_and_follow_the_presentation(
     assert len(set(fair)) == len(list_candidates(constraint).texts)
 
 
+def test_orders_of_many_responses() -> None:
+    one = "|".join(str(i) for i in range(12, 0, -1))
+    constraint = Constraint(regex=f"({one})( ({one})){{11}}")
+    requests = [build_request(str(i), constraint=constraint) for i in range(20)]
+    for result in ask(*requests):
+        assert sorted(map(int, result.outputs[0].text.split())) == list(range(1, 13))
+
+
 def test_position_bias_is_the_share_asked_for() -> None:
     orders = tuple("".join(p) for p in ("123", "132", "213", "231", "312", "321"))
     requests = [build_request(str(i), constraint=Constraint(choice=orders)) for i in range(2000)]
