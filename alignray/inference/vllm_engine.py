@@ -260,9 +260,11 @@ def build_engine_args(config: VLLMEngineConfig) -> dict[str, Any]:
     else:
         args["gpu_memory_utilization"] = resources.gpu_memory_utilization
     if config.adapters:
+        # One slot more than adapters: on a CPU vLLM 0.32 gives a request without adapter the index
+        # -1, which is the last slot, so base rows in a mixed batch would run with its adapter.
         args |= {
             "enable_lora": True,
-            "max_loras": len(config.adapters),
+            "max_loras": len(config.adapters) + 1,
             "max_lora_rank": config.max_lora_rank,
         }
     return args
