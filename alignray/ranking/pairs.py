@@ -89,7 +89,7 @@ def find_candidates(row: RankedPrompt, config: PairsConfig, drops: Counter[str])
             groups.setdefault(normalize_text(text), []).append(index)
         else:
             drops[reason] += 1
-    drops["identical"] += sum(len(indices) - 1 for indices in groups.values())
+    drops.update(["identical"] * sum(len(indices) - 1 for indices in groups.values()))
     return [_build_candidate(row, text, indices) for text, indices in groups.items()]
 
 

@@ -55,8 +55,8 @@ class TextSplit(NamedTuple):
 
 
 def is_dialogue(text: Any) -> bool:
-    """Whether a value is a dialogue string of this data set."""
-    return isinstance(text, str) and text.startswith(HUMAN)
+    """Whether a value is a dialogue string of this data set; blank lines before it may be cut."""
+    return isinstance(text, str) and text.lstrip().startswith(HUMAN.lstrip())
 
 
 def is_hh_row(values: Mapping[str, Any]) -> bool:
@@ -70,7 +70,7 @@ def is_hh_row(values: Mapping[str, Any]) -> bool:
 
 def parse_turns(text: str) -> list[Message]:
     """The turns of a dialogue, white space around each left out; empty if it is no dialogue."""
-    parts = _SPEAKER.split(text)
+    parts = _SPEAKER.split("\n\n" + text.lstrip())
     if parts[0].strip():
         return []
     turns = zip(parts[1::2], parts[2::2], strict=True)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from alignray.errors import SourceError
 from alignray.records import Message
-from alignray.sources.hh_rlhf import ASSISTANT, HUMAN, parse_turns
+from alignray.sources.hh_rlhf import ASSISTANT, is_dialogue, parse_turns
 from alignray.sources.messages import check_text, describe_columns, drop_last_answer, parse_messages
 from alignray.sources.rows import SourceRow
 
@@ -43,7 +43,7 @@ def get_column(values: Mapping[str, Any], *names: str) -> Any:
 
 def parse_prompt_text(value: str) -> list[Message]:
     """A prompt as messages: one user turn, or a dialogue that ends with `Assistant:`."""
-    if value.startswith(HUMAN) and value.rstrip().endswith(ASSISTANT):
+    if is_dialogue(value) and value.rstrip().endswith(ASSISTANT):
         return parse_turns(value.rstrip().removesuffix(ASSISTANT))
     return [{"role": "user", "content": value}]
 
