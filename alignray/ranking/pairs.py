@@ -10,11 +10,16 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from alignray.config.pairs import PairsConfig
-from alignray.ranking.similarity import build_shingles, compute_resemblance, normalize_text
+from alignray.ranking.similarity import (
+    Shingles,
+    build_shingles,
+    compute_resemblance,
+    normalize_text,
+)
 from alignray.records import Preference, RankedPrompt, RowStatus
 
 PAIR_DROPS = ("truncated_chosen", "near_duplicate", "safety_conflict", "below_margin", "tie")
@@ -158,13 +163,13 @@ def _compare_safety(a: Candidate, b: Candidate) -> tuple[Candidate, Candidate, f
 
 def _select(ordered: Sequence[Pair], found: RowPairs, config: PairsConfig) -> None:
     """Takes pairs by the strategy; what is not reached is counted as not selected."""
-    shingles = {c.index: build_shingles(c.text) for c in found.candidates}
+    shingles: dict[int, Shingles] = {}
     for pair in ordered:
         if not _is_wanted(pair, found.pairs, config):
             found.pair_drops["not_selected"] += 1
         elif pair.chosen.truncated and config.truncated == "never_chosen":
             found.pair_drops["truncated_chosen"] += 1
-        elif _resemblance(pair, shingles) >= config.near_duplicate:
+        elif _compute_resemblance(pair, shingles) >= config.near_duplicate:
             found.pair_drops["near_duplicate"] += 1
         else:
             found.pairs.append(pair)
@@ -181,8 +186,12 @@ def _is_wanted(pair: Pair, taken: Sequence[Pair], config: PairsConfig) -> bool:
     return True
 
 
-def _resemblance(pair: Pair, shingles: Mapping[int, frozenset[str]]) -> float:
-    return compute_resemblance(shingles[pair.chosen.index], shingles[pair.rejected.index])
+def _compute_resemblance(pair: Pair, known: dict[int, Shingles]) -> float:
+    """How alike two texts are; shingles, most of the work, are built when they are needed."""
+    for candidate in (pair.chosen, pair.rejected):
+        if candidate.index not in known:
+            known[candidate.index] = build_shingles(candidate.text)
+    return compute_resemblance(known[pair.chosen.index], known[pair.rejected.index])
 
 
 def build_preference(row: RankedPrompt, pair: Pair) -> Preference:

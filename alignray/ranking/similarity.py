@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
-SHINGLE_WORDS = 3
+
+Shingles = frozenset[tuple[str, ...]]
+"""The word triples of a text."""
 
 
 def normalize_text(text: str) -> str:
@@ -22,16 +24,15 @@ def normalize_text(text: str) -> str:
     return " ".join(text.lower().replace("\u2019", "'").split())
 
 
-def build_shingles(normalized: str) -> frozenset[str]:
+def build_shingles(normalized: str) -> Shingles:
     """The word triples of a normalised text; a text of fewer words, or of none, is one shingle."""
     words = _WORD.findall(normalized)
-    if len(words) <= SHINGLE_WORDS:
-        return frozenset([" ".join(words) or normalized])
-    last = len(words) - SHINGLE_WORDS + 1
-    return frozenset([" ".join(words[i : i + SHINGLE_WORDS]) for i in range(last)])
+    if len(words) <= 3:
+        return frozenset([tuple(words) or (normalized,)])
+    return frozenset(zip(words, words[1:], words[2:], strict=False))
 
 
-def compute_resemblance(a: frozenset[str], b: frozenset[str]) -> float:
+def compute_resemblance(a: Shingles, b: Shingles) -> float:
     """Jaccard resemblance of two shingle sets, 0 to 1."""
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared)
