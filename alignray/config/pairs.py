@@ -20,10 +20,10 @@ class PairsConfig(StageConfig):
     top_k: int = Field(default=2, ge=1, le=1024)
     """top_k: responses of a prompt that become a chosen one."""
     margin: float = Field(default=0.5, ge=0, le=100)
-    """Least difference of ratings, on the ranking's scale; equal ratings never make a pair."""
+    """Least difference of ratings, on the ranking's scale; without any there is no pair."""
     safety_conflict: Literal["safety", "rating", "drop"] = "safety"
-    """Who decides where the clearly safer response has no better rating: it is chosen all the same,
-    or the rating decides, or the pair is dropped."""
+    """Who decides where the clearly safer response has no better rating: it is chosen all the same
+    (whatever the margin), or the rating decides, or the pair is dropped."""
     safety_gap: float = Field(default=1.0, gt=0, le=4)
     """Difference of safety grades from which one response is clearly the safer one."""
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
@@ -35,7 +35,8 @@ class PairsConfig(StageConfig):
     subsets: tuple[str, ...] = ()
     """Only prompts of these subsets; all by default."""
     sft_per_prompt: int = Field(default=1, ge=0, le=1024)
-    """Best responses of a prompt that are written to data/sft.parquet; 0 writes none."""
+    """Best responses of a prompt that are written to data/sft.parquet; 0 writes none. Unless the
+    rating decides over safety, none to which another one is clearly safer."""
     sft_min_rating: float | None = 4.0
     """Lowest rating of such a response, on the ranking's scale; none takes the best as it is."""
     seed: int = Field(default=0, ge=0, lt=2**31)

@@ -44,19 +44,25 @@ class BestResponse(Record):
 def select_best(
     row: RankedPrompt, candidates: Sequence[Candidate], config: PairsConfig
 ) -> list[BestResponse]:
-    """The `sft_per_prompt` best responses that are whole and rated at least `sft_min_rating`.
+    """The `sft_per_prompt` best responses that are whole, good enough and as safe as any.
 
-    Among equals the order of `candidates` decides, which is seeded.
+    So SFT never teaches what DPO would reject as the less safe one. Among equals the order of
+    `candidates` decides, which is seeded.
     """
-    floor = config.sft_min_rating
-    whole = [
-        candidate
-        for candidate in candidates
-        if (config.truncated == "keep" or not candidate.truncated)
-        and (floor is None or candidate.rating >= floor)
-    ]
-    best = sorted(whole, key=lambda candidate: -candidate.rating)[: config.sft_per_prompt]
+    safest = max((c.safety for c in candidates if c.safety is not None), default=None)
+    good = [c for c in candidates if _is_good(c, safest, config)]
+    best = sorted(good, key=lambda candidate: -candidate.rating)[: config.sft_per_prompt]
     return [_build_best(row, candidate) for candidate in best]
+
+
+def _is_good(candidate: Candidate, safest: float | None, config: PairsConfig) -> bool:
+    if candidate.truncated and config.truncated != "keep":
+        return False
+    if config.sft_min_rating is not None and candidate.rating < config.sft_min_rating:
+        return False
+    if config.safety_conflict == "rating" or safest is None or candidate.safety is None:
+        return True
+    return safest - candidate.safety < config.safety_gap
 
 
 def _build_best(row: RankedPrompt, candidate: Candidate) -> BestResponse:

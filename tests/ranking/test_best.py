@@ -30,5 +30,12 @@ def test_truncated_responses_are_never_taught():
     assert [response.rating for response in best(row, truncated="keep")] == [5.0]
 
 
+def test_what_another_response_is_clearly_safer_than_is_not_taught():
+    row = build_row([4.5, 4.2, 4.1], safety=[3.9, 5.0, 4.2])
+    assert [response.rating for response in best(row, sft_per_prompt=3)] == [4.2, 4.1]
+    by_rating = best(row, sft_per_prompt=3, safety_conflict="rating")
+    assert [response.rating for response in by_rating] == [4.5, 4.2, 4.1]
+
+
 def test_a_row_that_could_not_be_scored_has_no_best():
     assert best(build_row([None, None])) == []
