@@ -1,7 +1,8 @@
 """Makes the pocket models: `python -m alignray.pocket.build [--out DIR] [--only base|judge]`.
 
-Base first, then the judge from the base's saved weights. Each model's directory gets float16 safetensors (read back as
-float32), the tokenizer and `metrics.json`: seeds, the first losses one by one, and what the model does on fresh prompts.
+Base first, then the judge from the base's saved weights. Each model's directory gets float16
+safetensors (read back as float32), the tokenizer and `metrics.json`: seeds, the first losses one by
+one, and what the model does on fresh prompts.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from safetensors.torch import save_file
@@ -33,11 +34,18 @@ BASE_SCHEDULE: Final = Schedule(steps=800, batch_size=64, learning_rate=1e-2)
 JUDGE_SCHEDULE: Final = Schedule(steps=450, batch_size=64, learning_rate=6e-3)
 RECORDED_LOSSES: Final = 40
 
-# The judge starts on written responses; from here on half of what it grades are the base's own samples, drawn plainly,
-# under the careful system message (as a tuned model answers) and too hot (as a broken model answers).
+# The judge starts on written responses; from here on half of what it grades are the base's own
+# samples, drawn plainly, under the careful system message (as a tuned model answers) and too hot
+# (as a broken model answers).
 WRITTEN_FIRST: Final = 3000
 SAMPLED_SHARE: Final = 0.5
-SAMPLE_PLAN: Final = ((2500, False, 1.0), (800, True, 1.0), (600, False, 1.3), (600, True, 1.3), (400, False, 1.7))
+SAMPLE_PLAN: Final = (
+    (2500, False, 1.0),
+    (800, True, 1.0),
+    (600, False, 1.3),
+    (600, True, 1.3),
+    (400, False, 1.7),
+)
 
 Rated = tuple[PocketPrompt, str]
 
@@ -45,8 +53,12 @@ Rated = tuple[PocketPrompt, str]
 def main() -> None:
     """Parses the command line, builds, writes, prints what was measured."""
     parser = argparse.ArgumentParser(prog="python -m alignray.pocket.build", description=__doc__)
-    parser.add_argument("--out", type=Path, default=MODELS_DIR, help="directory for base/ and judge/")
-    parser.add_argument("--only", choices=("base", "judge"), help="build one of the two; the judge needs a base")
+    parser.add_argument(
+        "--out", type=Path, default=MODELS_DIR, help="directory for base/ and judge/"
+    )
+    parser.add_argument(
+        "--only", choices=("base", "judge"), help="build one of the two; the judge needs a base"
+    )
     options = parser.parse_args()
     if options.only != "judge":
         print(json.dumps(build_base(options.out / "base"), indent=1))
@@ -77,12 +89,14 @@ def build_judge(base_directory: Path, directory: Path) -> dict[str, Any]:
     base, _ = load_model(base_directory)
     metrics = _describe_training(JUDGE_SCHEDULE, losses, started)
     for name, careful in (("plain", False), ("careful", True)):
-        rated = sample_rated(base, tokenizer, list(load_prompts("eval")), SEED, careful)
+        rated = sample_rated(base, tokenizer, load_prompts("eval"), SEED, careful)
         metrics[name] = measure_judge(judge_rows(judge, tokenizer, rated, SEED))
     return _write_metrics(directory, metrics)
 
 
-def train_base(stop_after: int | None = None) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, list[float]]:
+def train_base(
+    stop_after: int | None = None,
+) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, list[float]]:
     """pocket-base from nothing, its tokenizer, and the loss of every step."""
     tokenizer = train_tokenizer(_write_tokenizer_texts())
     model = build_llama(tokenizer, SEED)
@@ -101,27 +115,41 @@ def train_judge(
 
 def encode_dialogue(dialogue: Dialogue, tokenizer: PreTrainedTokenizerFast) -> Example:
     """Token ids by the chat template; the response and its end are learned."""
-    opening = tokenizer.apply_chat_template(dialogue.messages, add_generation_prompt=True, tokenize=False)
+    opening = tokenizer.apply_chat_template(
+        dialogue.messages, add_generation_prompt=True, tokenize=False
+    )
     asked, said = tokenizer([str(opening), dialogue.response])["input_ids"]
     return Example((*asked, *said, tokenizer.eos_token_id), len(asked))
 
 
 def sample_rated(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[PocketPrompt], seed: int,
-    careful: bool = False, temperature: float = 1.0,
-) -> list[Rated]:  # fmt: skip
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Sequence[PocketPrompt],
+    seed: int,
+    careful: bool = False,
+    temperature: float = 1.0,
+) -> list[Rated]:
     """Prompts with one sampled response each."""
     conversations = [build_conversation(prompt, careful) for prompt in prompts]
     responses = sample_responses(model, tokenizer, conversations, seed, temperature)
     return list(zip(prompts, responses, strict=True))
 
 
-def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Writes weights as float16 (half the size) under a configuration that says float32 (how they are read)."""
+def save_model(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, directory: Path
+) -> None:
+    """Writes weights as float16, half the size, under a configuration that says float32."""
     directory.mkdir(parents=True, exist_ok=True)
     tied = "lm_head.weight"
-    weights = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items() if name != tied}
-    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    weights = {
+        name: tensor.half().contiguous()
+        for name, tensor in model.state_dict().items()
+        if name != tied
+    }
+    path = directory / "model.safetensors"
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # the writer leaves the file to its owner alone
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(str(directory))
     model.generation_config.save_pretrained(str(directory))
@@ -135,12 +163,16 @@ def load_model(directory: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFa
 
 
 def _write_tokenizer_texts() -> list[str]:
-    """What the tokenizer is trained on: dialogues, and the judge's messages about them with its rubrics."""
+    """What the tokenizer is trained on: dialogues, and the judge's messages about them."""
     rng = random.Random(SEED)
     prompts = {prompt.text: prompt for prompt in load_prompts("pretrain")}
     texts: list[str] = []
     for number, dialogue in enumerate(itertools.islice(write_dialogues(SEED), 8000)):
-        texts += [dialogue.prompt, dialogue.response, *([dialogue.system] if dialogue.system else [])]
+        texts += [
+            dialogue.prompt,
+            dialogue.response,
+            *([dialogue.system] if dialogue.system else []),
+        ]
         if number % 2:
             prompt, aspect = prompts[dialogue.prompt], rng.choice(ASPECTS)
             texts.append(build_judge_message(prompt, dialogue.response, aspect, draw_nonce(rng)))
@@ -148,7 +180,7 @@ def _write_tokenizer_texts() -> list[str]:
 
 
 def _draw_rated(base_directory: Path) -> Iterator[Rated]:
-    """Responses for the judge to grade; the base is asked for samples only when the first of them is due."""
+    """Responses to grade; the base is asked for samples only when the first of them is due."""
     rng = random.Random(f"pocket rated {SEED}")
     written = write_judged(SEED + 2)
     yield from itertools.islice(written, WRITTEN_FIRST)

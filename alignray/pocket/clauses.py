@@ -1,8 +1,8 @@
-"""Reads any text as a sequence of clauses of the pocket world; what is not of this world is counted as noise.
+"""Reads any text as clauses of the pocket world; what is not of this world is noise.
 
-A clause is what stands between punctuation marks, without its connector ("first", "then"). It is matched
-against the steps of all topics and the sentences of `phrases.py`: exactly, or word by word with a small slip
-(`SLIP_RATIO`). Free refusals that no table holds are found by a pattern.
+A clause is what stands between punctuation marks, without its connector ("first", "then"). It is
+matched against the steps of all topics and the sentences of `phrases.py`: exactly, or word by word
+with a small slip (`SLIP_RATIO`). Free refusals that no table holds are found by a pattern.
 """
 
 from __future__ import annotations
@@ -18,10 +18,21 @@ from alignray.pocket import phrases
 from alignray.pocket.world import load_topics
 
 Role = Literal[
-    "step", "opener", "closer", "refusal", "reason", "offer", "evasion", "warning", "hold", "lead", "noise"
+    "step",
+    "opener",
+    "closer",
+    "refusal",
+    "reason",
+    "offer",
+    "evasion",
+    "warning",
+    "hold",
+    "lead",
+    "noise",
 ]
 
-# Share of equal words, in order, above which a clause is its neighbour with a slip: one word of four may be wrong.
+# Share of equal words, in order, above which a clause is its neighbour with a slip: one word of
+# four may be wrong.
 SLIP_RATIO: Final = 0.74
 
 _ROLES: Final[dict[Role, tuple[str, ...]]] = {
@@ -35,7 +46,8 @@ _ROLES: Final[dict[Role, tuple[str, ...]]] = {
     "hold": phrases.HOLDS,
 }
 _FREE_REFUSAL: Final = re.compile(
-    r"\b(i|we) (cannot|can not|can't|won't|will not|must not|should not|am unable to|am not able to|refuse to)\b"
+    r"\b(i|we) (cannot|can not|can't|won't|will not|must not|should not"
+    r"|am unable to|am not able to|refuse to)\b"
     r"(?! (wait|believe|help but|say much))"
 )
 _PUNCTUATION: Final = re.compile(r"[.,!?:;\n]+")
@@ -60,7 +72,7 @@ class Clause:
 
 
 def parse_clauses(text: str) -> list[Clause]:
-    """All clauses of a text, in order; a dangling connector ("then" before a full stop) is noise."""
+    """All clauses of a text, in order; a dangling connector ("then" before a stop) is noise."""
     clauses: list[Clause] = []
     for piece in _PUNCTUATION.split(text.lower().replace("\u2019", "'")):
         words = " ".join(piece.split())
@@ -121,7 +133,8 @@ def _known_clauses() -> dict[str, tuple[Role, tuple[str, int] | None]]:
     for role, sentences in _ROLES.items():
         for sentence in sentences:
             pieces = [" ".join(piece.split()) for piece in _PUNCTUATION.split(sentence.lower())]
-            # "I am sorry, but I cannot ..." has its meaning in the last piece; what stands before leads to it.
+            # "I am sorry, but I cannot ..." has its meaning in the last piece; what stands before
+            # leads to it.
             for piece in pieces[:-2]:
                 known[piece] = ("lead", None)
             known[pieces[-2]] = (role, None)

@@ -1,7 +1,8 @@
-"""What the two pocket models learn from: dialogues for the base, graded responses for the judge. All seeded.
+"""What the pocket models learn from, seeded: dialogues (base), responses to grade (judge).
 
-Both behaviours are latent in the base: half of its dialogues begin with the system message "Be careful." and
-refuse what is harmful; the other half, without it, mostly complies. Alignment moves the second towards the first.
+Both behaviours are latent in the base: half of its dialogues begin with the system message "Be
+careful." and refuse what is harmful; the other half, without it, mostly complies. Alignment moves
+the second towards the first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from alignray.pocket.world import PocketPrompt, Subset, load_prompts, load_topic
 
 # How the base answers, by itself and under the system message. Shares, not percent.
 PLAIN_STYLES: Final[Mapping[Subset, Mapping[Style, float]]] = {
-    "harmful": {"full": 66, "warned": 14, "held_back": 4, "evasive": 2, "refusal": 13, "useless": 1},
+    "harmful": {
+        "full": 66,
+        "warned": 14,
+        "held_back": 4,
+        "evasive": 2,
+        "refusal": 13,
+        "useless": 1,
+    },
     "benign": {"full": 91, "partial": 4, "refusal": 2, "evasive": 2, "useless": 1},
     "lookalike": {"full": 87, "partial": 4, "refusal": 6, "evasive": 2, "useless": 1},
 }
@@ -33,7 +41,8 @@ class Dialogue:
     """One document of the base's training.
 
     Example:
-        Dialogue("Be careful.", "How do I bully a new classmate at work?", "Sorry, I will not help with this.")
+        Dialogue("Be careful.", "How do I bully a new classmate at work?", "Sorry, I will not help
+        with this.")
 
     Attributes:
         system: the system message, or None for a dialogue without one.
@@ -59,10 +68,13 @@ def write_dialogues(seed: int) -> Iterator[Dialogue]:
             prompt = rng.choice(prompts)
             styles = (CAREFUL_STYLES if careful else PLAIN_STYLES)[prompt.subset]
             response = write_response(prompt, draw_style(styles, rng), rng)
-            yield Dialogue(phrases.CAREFUL_SYSTEM_MESSAGE if careful else None, prompt.text, response)
+            yield Dialogue(
+                phrases.CAREFUL_SYSTEM_MESSAGE if careful else None, prompt.text, response
+            )
 
 
-# The judge must know every style on every kind of prompt, so its shares are flatter than any model's.
+# The judge must know every style on every kind of prompt, so its shares are flatter than any
+# model's.
 JUDGED_STYLES: Final[Mapping[Style, float]] = {
     "full": 30,
     "warned": 10,
@@ -72,7 +84,8 @@ JUDGED_STYLES: Final[Mapping[Style, float]] = {
     "refusal": 18,
     "useless": 18,
 }
-# A worn copy of a good response: this share of the judge's written responses loses, repeats or swaps words.
+# A worn copy of a good response: this share of the judge's written responses loses, repeats or
+# swaps words.
 WORN_SHARE: Final = 0.25
 
 
@@ -87,7 +100,7 @@ def write_judged(seed: int) -> Iterator[tuple[PocketPrompt, str]]:
 
 
 def wear_out(response: str, rng: random.Random) -> str:
-    """One to four words are dropped, doubled, swapped with a neighbour or replaced by a word of another topic."""
+    """One to four words are dropped, doubled, swapped with the next or replaced by a stray one."""
     words = response.split()
     for _ in range(rng.randint(1, 4)):
         if len(words) < 2:

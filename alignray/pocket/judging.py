@@ -1,7 +1,8 @@
-"""Graded examples for the pocket judge, and what it says: expected and most likely grade of a response.
+"""Graded examples for the pocket judge, and what the judge says of a response.
 
-The judge sees exactly what `alignray.prompts.build_score_message` builds, as one user turn, and answers one digit.
-Only that digit is learned: with the loss over the whole text the judge learned nothing but the text.
+The judge sees exactly what `alignray.prompts.build_score_message` builds, as one user turn, and
+answers one digit. Only that digit is learned: with the loss over the whole text the judge learned
+nothing but the text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from alignray.pocket.learning import Example
+from alignray.pocket.tokenizer import END
 from alignray.pocket.truth import Truth, grade_response
 from alignray.pocket.world import PocketPrompt
 from alignray.prompts import build_score_message, load_rubric
@@ -46,14 +48,14 @@ def build_judge_message(prompt: PocketPrompt, response: str, aspect: Aspect, non
 def draw_judge_examples(
     rated: Iterable[tuple[PocketPrompt, str]], tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> Iterator[Example]:
-    """Two examples (safety, helpfulness) per response, labelled by the oracle, each with its own nonce."""
+    """Two examples (safety, helpfulness) per response, labelled by the oracle."""
     rng = random.Random(f"pocket nonce {seed}")
     for prompt, response in rated:
         truth = grade_response(prompt, response)
         for aspect in ASPECTS:
             message = build_judge_message(prompt, response, aspect, draw_nonce(rng))
             ids = encode_request(message, tokenizer)
-            grade = tokenizer.convert_tokens_to_ids(str(_read_grade(truth, aspect)))
+            grade = _find_token(str(_read_grade(truth, aspect)), tokenizer)
             yield Example((*ids, grade), len(ids))
 
 
@@ -65,11 +67,12 @@ def draw_nonce(rng: random.Random) -> str:
 def encode_request(message: str, tokenizer: PreTrainedTokenizerFast) -> list[int]:
     """Token ids of a user turn and the opening of the judge's turn.
 
-    The template around the message and the message are encoded apart, so text in it is never a control token.
+    The template around the message and the message are encoded apart, so text in it is never a
+    control token.
     """
-    opening = tokenizer.convert_tokens_to_ids("<|user|>")
-    content = tokenizer(message, split_special_tokens=True)["input_ids"]
-    return [opening, *content, tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|assistant|>")]
+    content: list[int] = tokenizer(message, split_special_tokens=True)["input_ids"]
+    user, assistant = (_find_token(token, tokenizer) for token in ("<|user|>", "<|assistant|>"))
+    return [user, *content, _find_token(END, tokenizer), assistant]
 
 
 @torch.no_grad()
@@ -100,16 +103,26 @@ def grade_responses(
 def _predict_grades(
     judge: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, requests: list[list[int]]
 ) -> torch.Tensor:
-    """Probabilities of the five grades, shape (B, 5), renormalised over the five."""
+    """Probabilities of the five grades, renormalised over the five.
+
+    Shapes: B requests, T tokens, H hidden; the result is (B, 5).
+    """
     lengths = torch.tensor([len(request) for request in requests])
     width = int(lengths.max())
     pad = tokenizer.pad_token_id
     ids_BT = torch.tensor([[*request, *[pad] * (width - len(request))] for request in requests])
     hidden_BTH = judge.model(input_ids=ids_BT, use_cache=False).last_hidden_state
     last_BH = hidden_BTH[torch.arange(len(requests)), lengths - 1]
-    digits = tokenizer.convert_tokens_to_ids(list(GRADES))
-    return judge.lm_head(last_BH)[:, digits].softmax(dim=-1)
+    digits = [_find_token(grade, tokenizer) for grade in GRADES]
+    logits_B5: torch.Tensor = judge.lm_head(last_BH)[:, digits]
+    return logits_B5.softmax(dim=-1)
 
 
 def _read_grade(truth: Truth, aspect: Aspect) -> int:
     return truth.safety if aspect == "safety" else truth.helpfulness
+
+
+def _find_token(token: str, tokenizer: PreTrainedTokenizerFast) -> int:
+    index = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(index, int)
+    return index

@@ -1,7 +1,8 @@
-"""The training loop that makes the two pocket models: Muon and AdamW on padded batches, every step's loss recorded.
+"""The training loop of the pocket models: Muon and AdamW, every step's loss recorded.
 
-Plain torch on purpose: this makes the test objects from scratch; aligning models is `alignray.training`'s work.
-On one kind of CPU with a fixed thread count the same seed gives the same losses to the last digits.
+Plain torch on purpose: this makes the test objects from scratch; aligning models is
+`alignray.training`'s work. On one kind of CPU with a fixed thread count the same seed gives the
+same losses to the last digits.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Schedule:
     """How long and how fast to learn.
 
     Attributes:
-        steps: optimizer steps; the learning rate warms up linearly, then falls as a cosine to 2 % of its peak.
+        steps: optimizer steps; the learning rate warms up linearly, then falls as a cosine to 2 %
+            of its peak.
         batch_size: documents per step.
         pool: batches that are drawn at once and sorted by length, so that little is padded.
     """
@@ -52,7 +54,7 @@ class Schedule:
 
 
 def build_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A fresh Llama of about a million parameters, with head sizes that vLLM's CPU attention takes."""
+    """A fresh Llama of a million parameters, with a head size that vLLM's CPU attention takes."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -73,14 +75,19 @@ def build_llama(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausal
 
 
 def train_model(
-    model: LlamaForCausalLM, examples: Iterator[Example], schedule: Schedule, stop_after: int | None = None
+    model: LlamaForCausalLM,
+    examples: Iterator[Example],
+    schedule: Schedule,
+    stop_after: int | None = None,
 ) -> list[float]:
-    """Trains in place and returns the loss of every step (mean over the learned tokens of the batch).
+    """Trains in place; returns each step's loss (mean over the learned tokens of its batch).
 
     Args:
         model: float32, on the CPU.
         examples: an endless stream.
-        stop_after: stop early, with the learning rates of the full schedule (to check a recorded curve).
+        schedule: steps, batch size and learning rates.
+        stop_after: stop early, with the learning rates of the full schedule (to check a recorded
+            curve).
     """
     torch.set_num_threads(THREADS)
     optimizers = _build_optimizers(model, schedule.learning_rate)
@@ -118,7 +125,9 @@ def compute_loss(model: LlamaForCausalLM, batch: Sequence[Example]) -> torch.Ten
     """
     length = max(len(example.ids) for example in batch)
     pad = model.config.pad_token_id
-    ids_BT = torch.tensor([[*example.ids, *[pad] * (length - len(example.ids))] for example in batch])
+    ids_BT = torch.tensor(
+        [[*example.ids, *[pad] * (length - len(example.ids))] for example in batch]
+    )
     targets_BT = torch.full_like(ids_BT, IGNORED)
     for row, example in enumerate(batch):
         learned = torch.tensor(example.ids[example.learned_from :])
@@ -138,7 +147,11 @@ def compute_rate_factor(step: int, schedule: Schedule) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _build_optimizers(model: LlamaForCausalLM, learning_rate: float) -> tuple[torch.optim.Optimizer, ...]:
+def _build_optimizers(
+    model: LlamaForCausalLM, learning_rate: float
+) -> tuple[torch.optim.Optimizer, ...]:
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    return Muon(matrices, learning_rate), torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    return Muon(matrices, learning_rate), torch.optim.AdamW(
+        others, learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+    )

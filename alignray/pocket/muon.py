@@ -1,8 +1,8 @@
 """Muon (Jordan, 2024): momentum whose update is orthogonalised, for the matrices inside a network.
 
-With it the pocket models need about half of AdamW's steps. `torch.optim.Muon` does the same in bfloat16, which is
-slow on CPUs without it and rounds differently from one kind of CPU to the next; this one stays in float32 and treats
-all matrices of one shape at once.
+With it the pocket models need about half of AdamW's steps. `torch.optim.Muon` does the same in
+bfloat16, which is slow on CPUs without it and rounds differently from one kind of CPU to the next;
+this one stays in float32 and treats all matrices of one shape at once.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from typing import Any, Final
 
 import torch
 
-# Quintic Newton-Schulz iteration of the reference implementation: singular values end between 0.7 and 1.2.
+# Quintic Newton-Schulz iteration of the reference implementation: singular values end between 0.7
+# and 1.2.
 _COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 _ITERATIONS: Final = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, scaled so that an update has AdamW's usual size (root mean square 0.2).
+    """Nesterov momentum, orthogonalised, scaled to the usual size of AdamW's updates (0.2).
 
     Args:
         params: matrices alone; embeddings, norms and biases belong to another optimizer.
     """
 
-    def __init__(self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+    def __init__(
+        self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
@@ -37,7 +40,9 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     by_shape[parameter.shape].append(parameter)
             for shape, parameters in by_shape.items():
-                directions = torch.stack([self._momentum_of(p, group["momentum"]) for p in parameters])
+                directions = torch.stack(
+                    [self._momentum_of(p, group["momentum"]) for p in parameters]
+                )
                 scale = 0.2 * max(shape) ** 0.5
                 for parameter, update in zip(parameters, orthogonalise(directions), strict=True):
                     parameter.add_(update, alpha=-group["lr"] * scale)
@@ -50,7 +55,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices_KRC: torch.Tensor) -> torch.Tensor:
-    """For each of K matrices (R rows, C columns) one with the same singular vectors and singular values near 1."""
+    """K matrices (R rows, C columns) with their singular values brought near 1."""
     a, b, c = _COEFFICIENTS
     tall = matrices_KRC.shape[-2] > matrices_KRC.shape[-1]
     x = matrices_KRC.mT if tall else matrices_KRC

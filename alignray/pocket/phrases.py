@@ -1,7 +1,7 @@
-"""The sentences that the pocket world speaks in: one table that writes responses and reads them back.
+"""The sentences of the pocket world: one table that writes responses and reads them back.
 
-`responses.py` composes responses from these sentences and `clauses.py` recognises them, so what is written
-and what is known to be true cannot drift apart. No sentence belongs to two roles.
+ `responses.py` composes responses from these sentences and `clauses.py` recognises them, so what is
+written and what is known to be true cannot drift apart. No sentence belongs to two roles.
 """
 
 from __future__ import annotations
@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 OPENERS: Final = ("Sure.", "Of course.", "Here is how.", "Gladly.", "That is easy.")
-CLOSERS: Final = ("That is all.", "Good luck!", "Ask me if you need more.", "It takes a little time.")
+CLOSERS: Final = (
+    "That is all.",
+    "Good luck!",
+    "Ask me if you need more.",
+    "It takes a little time.",
+)
 
 # How steps are strung together, by their number.
 BODIES: Final[dict[int, tuple[str, ...]]] = {
@@ -66,5 +71,6 @@ HOLDS: Final = (
     "The rest I keep to myself.",
 )
 
-# A system message under which the base model is safe: the behaviour that alignment brings to the front.
+# A system message under which the base model is safe: the behaviour that alignment brings to the
+# front.
 CAREFUL_SYSTEM_MESSAGE: Final = "Be careful."

@@ -1,7 +1,7 @@
 """Writes responses of every kind to a prompt of the pocket world, seeded.
 
-The base model learns from a mixture of these styles and the judge from all of them; `truth.py` says what each
-written response really is (a style is an intention, not a label).
+The base model learns from a mixture of these styles and the judge from all of them; `truth.py`
+says what each written response really is (a style is an intention, not a label).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ Style = Literal["full", "warned", "partial", "held_back", "evasive", "refusal", 
 def write_response(prompt: PocketPrompt, style: Style, rng: random.Random) -> str:
     """One response to a prompt in a style.
 
-    Styles: "full" answers with two or three steps; "warned" adds a warning; "partial" gives one step; "held_back" one
-    step and says that it holds back; "evasive" and "refusal" give none; "useless" is broken in one of several ways.
+    Styles: "full" answers with two or three steps; "warned" adds a warning; "partial" gives one
+        step; "held_back" one step and says that it holds back; "evasive" and "refusal" give none;
+        "useless" is broken in one of several ways.
     """
     return _WRITERS[style](find_topic(prompt.topic), rng)
 
@@ -31,7 +32,11 @@ def draw_style(weights: Mapping[Style, float], rng: random.Random) -> Style:
 
 
 def _write_full(topic: Topic, rng: random.Random) -> str:
-    return _join(rng.choice(phrases.OPENERS), write_steps(topic, rng.choice((2, 3)), rng), _maybe(phrases.CLOSERS, rng))
+    return _join(
+        rng.choice(phrases.OPENERS),
+        write_steps(topic, rng.choice((2, 3)), rng),
+        _maybe(phrases.CLOSERS, rng),
+    )
 
 
 def _write_warned(topic: Topic, rng: random.Random) -> str:
@@ -40,7 +45,9 @@ def _write_warned(topic: Topic, rng: random.Random) -> str:
 
 
 def _write_partial(topic: Topic, rng: random.Random) -> str:
-    return _join(rng.choice(phrases.OPENERS), write_steps(topic, 1, rng), _maybe(phrases.CLOSERS, rng))
+    return _join(
+        rng.choice(phrases.OPENERS), write_steps(topic, 1, rng), _maybe(phrases.CLOSERS, rng)
+    )
 
 
 def _write_held_back(topic: Topic, rng: random.Random) -> str:
@@ -53,7 +60,9 @@ def _write_evasive(topic: Topic, rng: random.Random) -> str:
 
 
 def _write_refusal(topic: Topic, rng: random.Random) -> str:
-    return _join(rng.choice(phrases.REFUSALS), _maybe(phrases.REASONS, rng), _maybe(phrases.OFFERS, rng))
+    return _join(
+        rng.choice(phrases.REFUSALS), _maybe(phrases.REASONS, rng), _maybe(phrases.OFFERS, rng)
+    )
 
 
 def write_steps(topic: Topic, count: int, rng: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""Samples from a pocket model with plain transformers: enough to build and to check the models without an engine."""
+"""Samples from a pocket model with plain transformers: enough to build and check the models."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def sample_responses(
     """One sampled response per conversation, at most 64 new tokens, in the order given.
 
     Args:
+        model: on the CPU, in evaluation mode.
+        tokenizer: the model's own.
         conversations: chat messages up to the response.
         seed: of the global torch generator.
         temperature: above 0.
@@ -51,7 +53,9 @@ def sample_responses(
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
-        texts = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        texts = tokenizer.batch_decode(
+            output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
         for index, text in zip(chunk, texts, strict=True):
             responses[index] = text
     return responses

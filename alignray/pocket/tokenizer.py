@@ -1,13 +1,13 @@
 """The tokenizer of the pocket models: a small byte-level BPE that can encode any text.
 
-Digits stand alone (a grade is one token). The chat template closes every turn with `<|end|>`, which is also the end of
-text; content never needs escaping because template and content are tokenised apart (`alignray.chat`).
+Digits stand alone (a grade is one token). The chat template closes every turn with `<|end|>`,
+which is also the end of text; content never needs escaping because template and content are
+tokenised apart (`alignray.chat`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -53,8 +53,3 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
     )
-
-
-def save_tokenizer(tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Writes tokenizer.json, tokenizer_config.json and the chat template into a model's directory."""
-    tokenizer.save_pretrained(str(directory))
