@@ -107,6 +107,8 @@ class FakeResources(Where):
     """CPUs that Ray reserves for one actor."""
     max_num_seqs: int = Field(default=512, ge=1)
     """Sequences in flight per actor."""
+    trace_file: str | None = None
+    """File that gets one line per answer (request id, tokens), to count what was asked twice."""
 
 
 class FakeEngineConfig(Config):

@@ -97,7 +97,10 @@ class Engine(Protocol):
 
     @property
     def max_sequences(self) -> int:
-        """Sequences worth having in flight; more would only queue."""
+        """Sequences (or requests, see `weigh`) worth having in flight; more would only queue."""
+
+    def weigh(self, request: Request) -> int:
+        """How many of `max_sequences` a request takes."""
 
     @property
     def progress(self) -> int:

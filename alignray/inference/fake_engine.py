@@ -56,6 +56,10 @@ class FakeEngine:
         """Sequences worth having in flight."""
         return self.config.resources.max_num_seqs
 
+    def weigh(self, request: Request) -> int:
+        """Every response is a sequence."""
+        return request.sampling.n
+
     @property
     def progress(self) -> int:
         """Requests answered."""
@@ -96,7 +100,13 @@ class FakeEngine:
         self.prompt_tokens += prompt_tokens
         for output in outputs:
             self.completion_tokens += output.num_tokens
+        if self.config.resources.trace_file:
+            self._trace(request, sum(output.num_tokens for output in outputs))
         return Result(outputs, prompt_tokens)
+
+    def _trace(self, request: Request, num_tokens: int) -> None:
+        with open(str(self.config.resources.trace_file), "a", encoding="utf-8") as stream:
+            stream.write(f"{request.request_id} {num_tokens}\n")
 
     def _end(self, reason: str) -> None:
         if not self._end_reason:

@@ -84,6 +84,10 @@ class OpenAIEngine:
         """Requests in flight at once."""
         return self._config.resources.max_concurrent_requests
 
+    def weigh(self, request: Request) -> int:
+        """A request is one place in line, however many responses it asks for."""
+        return 1
+
     @property
     def progress(self) -> int:
         """Tries that ended, in whatever way: waiting for a busy server is no hang."""

@@ -49,10 +49,10 @@ class Supervisor:
             EngineError: the engine cannot be started.
         """
         deaths, reason = 0, ""
-        weight = sum(request.sampling.n for request in requests)
         while deaths < self._max_tries:
             engine, epoch = await self._get_engine()
             assert self._lanes is not None
+            weight = sum(engine.weigh(request) for request in requests)
             lane = self._lanes.alone() if deaths else self._lanes.share(weight)
             async with lane:
                 if epoch != self._epoch:

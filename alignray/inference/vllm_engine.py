@@ -56,6 +56,10 @@ class VLLMEngine:
         """Sequences decoded at once."""
         return self._config.resources.max_num_seqs
 
+    def weigh(self, request: Request) -> int:
+        """Every response is a sequence."""
+        return request.sampling.n
+
     @property
     def progress(self) -> int:
         """Engine steps that returned tokens, and finished requests."""
@@ -99,11 +103,13 @@ class VLLMEngine:
             )
         params = self._build_params(request, len(prompt_ids))
         work = asyncio.ensure_future(self._collect(request, prompt_ids, params))
-        await asyncio.wait((work, self._stopped), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            work.cancel()
+        try:
+            await asyncio.wait((work, self._stopped), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
             raise EngineDead("stopped while it was answering")
-        return work.result()
+        finally:
+            work.cancel()
 
     async def stop(self) -> None:
         """Ends the engine's processes, hung or not; requests under way end with EngineDead."""

@@ -22,6 +22,9 @@ class ScriptedEngine:
         self.stopped = None
         self.dead = False
 
+    def weigh(self, request):
+        return request.sampling.n
+
     async def start(self):
         self.stopped = asyncio.get_running_loop().create_future()
         self.log.append("start")
