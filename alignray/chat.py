@@ -9,7 +9,7 @@ tokens that would merge across a border of template and content. One space at th
 text goes to the content after it, as vocabularies keep the space with the word. Dates in templates
 are fixed, so that a run tomorrow equals today's.
 
-Tokenizers without a chat template get `FALLBACK_TEMPLATE`, the plain form of HH-RLHF.
+Tokenizers without a chat template get `chat_skeleton.FALLBACK_TEMPLATE`, the form of HH-RLHF.
 """
 
 from __future__ import annotations
@@ -22,20 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from alignray.chat_encoder import TextEncoder
-from alignray.chat_skeleton import Skeleton, build_skeleton
+from alignray.chat_skeleton import DATE, ChatTemplate, Skeleton, build_skeleton
 from alignray.errors import ChatError, ModelError
 from alignray.models import resolve_model
 from alignray.records import Message
 
-FALLBACK_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message.role == 'system' %}{{ message.content }}"
-    "{% elif message.role == 'assistant' %}{{ '\n\nAssistant: ' + message.content + eos_token }}"
-    "{% else %}{{ '\n\nHuman: ' + message.content }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
-)
-_DATE = "26 Jul 2024"
 _ENCODING_VERSION = 1
 _MAX_SKELETONS = 1024
 
@@ -78,11 +69,16 @@ class ChatTokenizer:
         """Wraps a transformers tokenizer; `name` is what errors call it."""
         self.tokenizer = tokenizer
         self._name = name
-        self._template = _choose_template(tokenizer)
-        self._encoder = TextEncoder(tokenizer, self._template, name)
+        self._template = ChatTemplate(tokenizer, name)
+        self._encoder = TextEncoder(tokenizer, self._template.text, name)
         self._encoded: dict[tuple[Any, ...], tuple[Skeleton, list[_EncodedPart]]] = {}
         self.stop_token_ids = self._find_stop_token_ids()
-        rules = [_ENCODING_VERSION, _DATE, self._template, sorted(self._encoder.controls.items())]
+        rules = [
+            _ENCODING_VERSION,
+            DATE,
+            self._template.text,
+            sorted(self._encoder.controls.items()),
+        ]
         named = [tokenizer.bos_token_id, tokenizer.eos_token_id]
         text = json.dumps([*rules, *named], ensure_ascii=False)
         self.template_digest = hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -228,7 +224,7 @@ class ChatTokenizer:
     ) -> tuple[Skeleton, list[_EncodedPart]]:
         if not messages:
             raise ChatError("messages", "none", "at least one")
-        skeleton = build_skeleton(self._render, messages, generation)
+        skeleton = build_skeleton(self._template.render, messages, generation)
         parts = []
         for number, text in enumerate(skeleton.parts):
             handed = ""
@@ -247,30 +243,11 @@ class ChatTokenizer:
             return ""
         if messages[message]["role"] == "assistant":
             try:
-                prompt = build_skeleton(self._render, messages[:message], generation=True)
+                prompt = build_skeleton(self._template.render, messages[:message], generation=True)
             except ChatError:
                 return " "
             return "" if prompt.parts[-1] == text else " "
         return " "
-
-    def _render(self, messages: Sequence[Message], generation: bool) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            text: str = self.tokenizer.apply_chat_template(
-                list(messages),
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=generation,
-                date_string=_DATE,
-                strftime_now=lambda _: _DATE,
-            )
-        except (TemplateError, TypeError, ValueError, IndexError) as error:
-            roles = ", ".join(m["role"] for m in messages)
-            raise ChatError(
-                self._name, f"its chat template refuses the roles {roles} ({error})"
-            ) from error
-        return text
 
     def _find_stop_token_ids(self) -> list[int]:
         """The eos token, and the token that ends an assistant's turn where it is another one."""
@@ -286,17 +263,3 @@ class ChatTokenizer:
         if parts[-1].ending:
             found.add(parts[-1].ids[parts[-1].ending - 1])
         return sorted(found)
-
-
-def _choose_template(tokenizer: Any) -> str:
-    """The tokenizer's default template, else the fallback, with a bos where one is usual."""
-    if tokenizer.chat_template:
-        template: str = tokenizer.get_chat_template()
-        return template
-    template = FALLBACK_TEMPLATE
-    if tokenizer.eos_token is None:
-        template = template.replace(" + eos_token", "")
-    bos = tokenizer.bos_token_id
-    if bos is not None and tokenizer("a")["input_ids"][:1] == [bos]:
-        template = "{{ bos_token }}" + template
-    return template

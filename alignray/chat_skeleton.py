@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from alignray.errors import ChatError
 from alignray.records import Message
@@ -22,10 +23,59 @@ from alignray.records import Message
 Render = Callable[[Sequence[Message], bool], str]
 """(messages, add_generation_prompt) -> text, by the chat template."""
 
+FALLBACK_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message.role == 'system' %}{{ message.content }}"
+    "{% elif message.role == 'assistant' %}{{ '\n\nAssistant: ' + message.content + eos_token }}"
+    "{% else %}{{ '\n\nHuman: ' + message.content }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+)
+DATE = "26 Jul 2024"
 _MARK = '\u27eaqZ"<&{}>\u27eb'
 _MARK_PATTERN = re.compile('\u27eaqZ"<&(\\d+)>\u27eb')
 _PADS = ("\n", " ", "\v")
 _ROLE_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+class ChatTemplate:
+    """The template of a tokenizer, or the fallback.
+
+    Attributes:
+        text: the Jinja text.
+    """
+
+    def __init__(self, tokenizer: Any, name: str) -> None:
+        """Takes the template of a transformers tokenizer; `name` is what errors call it."""
+        self.text = _choose_template(tokenizer)
+        self._tokenizer = tokenizer
+        self._name = name
+
+    def render(self, messages: Sequence[Message], generation: bool) -> str:
+        """The text of messages, with the prompt for an assistant's turn if `generation`.
+
+        Dates are fixed.
+
+        Raises:
+            ChatError: the template refuses the messages.
+        """
+        from jinja2 import TemplateError
+
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=self.text,
+                tokenize=False,
+                add_generation_prompt=generation,
+                date_string=DATE,
+                strftime_now=lambda _: DATE,
+            )
+        except (TemplateError, TypeError, ValueError, IndexError) as error:
+            roles = ", ".join(m["role"] for m in messages)
+            raise ChatError(
+                self._name, f"its chat template refuses the roles {roles} ({error})"
+            ) from error
+        return text
 
 
 @dataclass(frozen=True)
@@ -153,3 +203,17 @@ def _choose_strip(kept: Sequence[bool]) -> str | None:
     if not kept[_PADS.index("\v")]:
         return None
     return "".join(pad for pad, stays in zip(_PADS, kept, strict=True) if not stays)
+
+
+def _choose_template(tokenizer: Any) -> str:
+    """The tokenizer's default template, else the fallback, with a bos where one is usual."""
+    if tokenizer.chat_template:
+        template: str = tokenizer.get_chat_template()
+        return template
+    template = FALLBACK_TEMPLATE
+    if tokenizer.eos_token is None:
+        template = template.replace(" + eos_token", "")
+    bos = tokenizer.bos_token_id
+    if bos is not None and tokenizer("a")["input_ids"][:1] == [bos]:
+        template = "{{ bos_token }}" + template
+    return template

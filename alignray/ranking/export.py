@@ -6,6 +6,7 @@ appends them to the prompt"), its code is not published; the layout below is our
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def write_appended(rows: Iterable[Mapping[str, Any]], path: Path) -> dict[str, i
             _write(writer, batch)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise explain_os_error(error, path) from error
     return counts
 

@@ -62,7 +62,11 @@ class RunningMean:
 
 @dataclass
 class SubsetTally:
-    """The responses of one subset."""
+    """The responses of one subset.
+
+    Means are over prompts, each the mean of its scored responses: these resemble each other, and an
+    interval over responses would be too narrow.
+    """
 
     rows: int = 0
     responses: int = 0
@@ -140,13 +144,16 @@ class RankTally:
         subset.rows += 1
         subset.responses += size
         subset.unscored += row["verdicts"].count(VerdictKind.UNSCORED)
+        if row["position_ranks"]:
+            return  # the mean rank of an order is always the same
         for name, mean in (
             ("ratings", subset.rating),
             ("safety", subset.safety),
             ("helpfulness", subset.helpfulness),
         ):
-            for value in row[name]:
-                mean.add(value)
+            values = [value for value in row[name] if value is not None]
+            if values:
+                mean.add(sum(values) / len(values))
 
 
 def tally_rows(rows: Iterable[Mapping[str, Any]]) -> RankTally:
