@@ -6,12 +6,20 @@ all else is shown as it is: a number that a stage adds is in the report without 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignray.reports.page import Block, Cell, Figure, Note, Section, Table
-from alignray.reports.plots import Curve, plot_lines, thin_points
-from alignray.reports.svg import format_number, format_percent
+from alignray.reports.page import Block, Cell, Figure, Section, Table
+from alignray.reports.plots import (
+    Curve,
+    Estimate,
+    Whisker,
+    plot_intervals,
+    plot_lines,
+    thin_points,
+)
+from alignray.reports.svg import format_percent
+from alignray.reports.values import build_blocks, is_estimate
 
 Record = Mapping[str, Any]
 
@@ -24,7 +32,6 @@ _CURVES = {
     "Rewards": ("rewards/chosen", "rewards/rejected"),
 }
 _NOT_MEASURED = "On the training data: it says that training worked, not that the model is safe."
-_MAX_ROWS = 40
 
 
 def build_stage_sections(records: Sequence[Record]) -> list[Section]:
@@ -36,7 +43,7 @@ def build_stage_sections(records: Sequence[Record]) -> list[Section]:
     for record in records:
         if record["verb"] not in (*_TRAINING_VERBS, "eval"):
             title = f"{_TITLES.get(record['verb'], record['verb'])}: {record['stage']}"
-            blocks = list(build_blocks(record["metrics"]))
+            blocks = [*_build_figures(record), *build_blocks(record["metrics"])]
             if blocks:
                 sections.append(Section(title, blocks))
     return sections
@@ -65,6 +72,64 @@ def build_count_table(records: Sequence[Record]) -> Table:
     header = ["stage", "verb", "in", "ok", "unscored", "failed", "lost", "tokens", "seconds"]
     caption = "Rows in = ok + unscored + failed, checked. Seconds: the run that finished the stage."
     return Table("Rows of every stage", header, rows, caption)
+
+
+def _build_figures(record: Record) -> list[Block]:
+    """What a stage's numbers are drawn for, where they are there."""
+    found = [_build_audit_figure(record), _build_position_figure(record)]
+    return [figure for figure in found if figure is not None]
+
+
+def _build_audit_figure(record: Record) -> Figure | None:
+    """Pairs: the share of labels that a silly rule would give too."""
+    audit = record["metrics"].get("label_audit", {}).get("all", {})
+    rules = {name: share for name, share in audit.items() if _has_value(share)}
+    if not rules:
+        return None
+    title = "Would a silly rule give the same labels?"
+    whiskers = [
+        Whisker(f"the {name}", _read_estimate(share), color=1) for name, share in rules.items()
+    ]
+    sizes = ", ".join(f"{name} {share['n']}" for name, share in rules.items())
+    caption = (
+        f"Of the pairs on which a rule decides (n: {sizes}): how often it picks the chosen one."
+        " Near 50 % it explains nothing; near 0 or 100 % a model can learn it instead of the"
+        " preference. Not measured: whether the labels are right."
+    )
+    return Figure(title, plot_intervals(title, whiskers), caption)
+
+
+def _build_position_figure(record: Record) -> Figure | None:
+    """Ranking: the mean rank given to each place of presentation."""
+    places = [
+        place
+        for place in record["metrics"].get("position_bias", [])
+        if _has_value(place["mean_rank"])
+    ]
+    if not places:
+        return None
+    size = max(place["responses"] for place in places)
+    shown = [place for place in places if place["responses"] == size]
+    whiskers = [
+        Whisker(f"shown {place['place']}.", _read_estimate(place["mean_rank"]), color=1)
+        for place in shown
+    ]
+    title = f"Position bias: mean rank of each place among {size}"
+    drawing = plot_intervals(title, whiskers, (1.0, float(size)), lambda value: f"{value:.2f}")
+    caption = (
+        f"n = {shown[0]['mean_rank']['n']} prompts. Without bias every place has"
+        f" {(size + 1) / 2:.1f}."
+        " Not measured: whether the order is right."
+    )
+    return Figure(title, drawing, caption)
+
+
+def _has_value(share: Any) -> bool:
+    return is_estimate(share) and share["value"] is not None and share["ci_low"] is not None
+
+
+def _read_estimate(share: Mapping[str, Any]) -> Estimate:
+    return Estimate(share["value"], share["ci_low"], share["ci_high"])
 
 
 def _build_training_blocks(records: Sequence[Record]) -> list[Block]:
@@ -98,67 +163,3 @@ def _build_curve_figure(record: Record, title: str, names: Sequence[str]) -> Fig
     caption = f"{shown} logged points over {metrics.get('steps', '?')} steps. {_NOT_MEASURED}"
     full = f"{title}: {record['stage']}"
     return Figure(full, plot_lines(full, curves), caption)
-
-
-def build_blocks(
-    values: Mapping[str, Any], prefix: str = "", folded: bool = False
-) -> Iterator[Block]:
-    """Any JSON object as tables: plain values in one, each table-like value in one of its own."""
-    plain: dict[str, str] = {}
-    tables: list[Table] = []
-    for name, value in _flatten(values):
-        rows = _as_rows(value)
-        if rows is not None:
-            tables.append(_build_row_table(f"{prefix}{name}", rows, folded))
-        else:
-            plain[name] = show_value(value)
-    if plain:
-        rows_shown = [[name, text] for name, text in plain.items()]
-        yield Table(f"{prefix}numbers", ["number", "value"], rows_shown, folded=folded)
-    yield from tables
-    if not plain and not tables and values:
-        yield Note("nothing to show")
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and _as_rows(value) is None:
-            yield from _flatten(value, f"{prefix}{name} / ")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _as_rows(value: Any) -> list[Mapping[str, Any]] | None:
-    """A list of objects, or an object of alike objects, as table rows; None for all else."""
-    if isinstance(value, Mapping):
-        inner = list(value.values())
-        alike = len(inner) > 1 and all(isinstance(item, Mapping) and item for item in inner)
-        if not alike or len({tuple(item) for item in inner}) > 1:
-            return None
-        return [{"": name, **item} for name, item in value.items()]
-    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
-        return list(value)
-    return None
-
-
-def _build_row_table(title: str, rows: Sequence[Mapping[str, Any]], folded: bool) -> Table:
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    shown = [[show_value(row.get(name)) for name in header] for row in rows[:_MAX_ROWS]]
-    caption = f"The first {_MAX_ROWS} of {len(rows)}." if len(rows) > _MAX_ROWS else ""
-    return Table(title, header, shown, caption, folded)
-
-
-def show_value(value: Any) -> str:
-    """A JSON value as short text."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return format_number(value)
-    if isinstance(value, list):
-        text = ", ".join(show_value(item) for item in value[:20])
-        return f"{text}, …" if len(value) > 20 else text
-    return str(value)
