@@ -1,6 +1,7 @@
 """From a name to rows: files, directories, saved data sets and hub ids, read once and in order.
 
-A name is tried as a path, as `PATH:SPLIT`, then as a hub id (`owner/name[@DATA_DIR][:SPLIT]`).
+A name is tried as a path, as `PATH:SPLIT`, then as a hub id (`owner/name[@DATA_DIR][:SPLIT]`),
+unless there is a directory `owner` here; `hub:owner/name` always means the hub.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from alignray.sources.hub import (
     parse_hub_name,
 )
 
+HUB_PREFIX = "hub:"
 _SPLIT_NAMES = ("train", "test", "validation", "valid", "val", "dev", "eval", "sft")
 _BOOKS = {
     "config.json",
@@ -73,10 +75,18 @@ def _find_rows(name: str, revision: str, prefer: Sequence[str]) -> Iterator[Sour
         path = Path(base).expanduser()
     if path.exists():
         return _open_path(path, split, prefer)
-    hub_name = parse_hub_name(name)
-    if hub_name is None or find_format(path) is not None:
+    hub_name = parse_hub_name(name.removeprefix(HUB_PREFIX))
+    if hub_name is None or _means_path(name):
         raise SourceError(name, "no such file or directory", "a file, a directory or a hub id")
     return _open_hub(hub_name, revision, prefer)
+
+
+def _means_path(name: str) -> bool:
+    """Whether what could be a hub id looks like a mistyped path: asking the hub takes long."""
+    if name.startswith(HUB_PREFIX):
+        return False
+    path = Path(name)
+    return find_format(path) is not None or path.parent.is_dir()
 
 
 def _open_path(path: Path, split: str | None, prefer: Sequence[str]) -> Iterator[SourceRow]:

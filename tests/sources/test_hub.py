@@ -54,6 +54,22 @@ def test_what_is_asked_and_what_comes(monkeypatch):
     assert asked["split"] == "train"
 
 
+def test_a_mistyped_path_is_not_looked_for_on_the_hub(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    asked = []
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda name, **_: asked.append(name) or datasets.Dataset.from_dict({"prompt": ["a"]}),
+    )
+    with pytest.raises(SourceError, match="runs/sampel: no such file or directory"):
+        list(load_prompts("runs/sampel"))
+    assert asked == []
+    assert len(list(load_prompts("hub:runs/sampel"))) == 1
+    assert asked == ["runs/sampel"]
+
+
 def test_errors_of_the_hub_are_one_line(monkeypatch):
     def load_dataset(*_, **__):
         raise ConnectionError("no\nnet")

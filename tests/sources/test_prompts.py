@@ -180,6 +180,15 @@ def test_own_output_keeps_source_and_original(tmp_path):
     assert list(load_prompts(str(tmp_path / "out"))) == first
 
 
+def test_prompts_come_while_the_file_is_still_read(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "a"}\n' * 50_000 + "broken\n")
+    stream = load_prompts(str(path))
+    assert sum(1 for _ in zip(range(49_999), stream, strict=False)) == 49_999
+    with pytest.raises(SourceError, match="a.jsonl:50001: not JSON"):
+        list(stream)
+
+
 def test_pocket():
     train = list(load_prompts("pocket:train"))
     assert [prompt.row for prompt in train] == list(range(len(train)))
