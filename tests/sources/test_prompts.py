@@ -185,7 +185,7 @@ def test_prompts_come_while_the_file_is_still_read(tmp_path):
     path.write_text('{"prompt": "a"}\n' * 50_000 + "broken\n")
     stream = load_prompts(str(path))
     assert sum(1 for _ in zip(range(49_999), stream, strict=False)) == 49_999
-    with pytest.raises(SourceError, match="a.jsonl:50001: not JSON"):
+    with pytest.raises(SourceError, match=r"a\.jsonl:50001: not JSON"):
         list(stream)
 
 
