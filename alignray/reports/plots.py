@@ -29,6 +29,7 @@ from alignray.reports.svg import (
 )
 
 _LABEL_CHARS = 14
+_LEGEND_CHARS = 20
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,25 @@ def plot_scatter(title: str, points: Sequence[Point], x_name: str, y_name: str) 
         build_text((left + right) / 2, bottom + 33, x_name, class_="axis", text_anchor="middle")
     )
     parts.append(build_text(left + 4, top + 12, f"↑ {y_name}", class_="axis"))
+    taken: list[tuple[float, float]] = []
     for point in points:
-        parts += _draw_point(point, x, y)
+        label_at = _place_label((x(point.x.value), y(point.y.value)), taken)
+        taken.append(label_at)
+        parts += _draw_point(point, x, y, label_at[1])
     return build_drawing(bottom + 40, title, parts)
 
 
-def _draw_point(point: Point, x: Scale, y: Scale) -> list[Markup]:
+def _place_label(
+    point: tuple[float, float], taken: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Above its point, or as far below as it takes to clear the labels that stand there."""
+    across, up = point[0], point[1] - 8
+    while any(abs(across - x) < 80 and abs(up - y) < 12 for x, y in taken):
+        up += 12
+    return across, up
+
+
+def _draw_point(point: Point, x: Scale, y: Scale, label_at: float) -> list[Markup]:
     color = f"c{point.color % NUM_COLORS}"
     across, up = x(point.x.value), y(point.y.value)
     near_end = across > WIDTH * 0.65
@@ -155,7 +169,7 @@ def _draw_point(point: Point, x: Scale, y: Scale) -> list[Markup]:
         build_element("circle", {"cx": across, "cy": up, "r": 5, "class_": f"dot {color}"}),
         build_text(
             across + (-9 if near_end else 9),
-            up - 8,
+            label_at,
             cut_label(point.label, _LABEL_CHARS),
             class_=f"name text {color}",
             text_anchor="end" if near_end else "start",
@@ -201,7 +215,7 @@ def plot_lines(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
     curves = [curve for curve in curves if curve.points]
     xs = [point[0] for curve in curves for point in curve.points]
     ys = [point[1] for curve in curves for point in curve.points]
-    left, right, top, bottom = 44, WIDTH - 12, 10, 150
+    left, right, top, bottom = 54, WIDTH - 12, 10, 150
     x = Scale(min(xs, default=0), max(xs, default=1), left, right)
     y = Scale(*_pad(min(ys, default=0), max(ys, default=1)), bottom, top)
     parts = []
@@ -234,7 +248,7 @@ def _draw_curve(curve: Curve, x: Scale, y: Scale) -> list[Markup]:
 def _draw_legend(curves: Sequence[Curve], left: float, y: float) -> list[Markup]:
     parts, x = [], left
     for curve in curves:
-        label = cut_label(curve.label, _LABEL_CHARS)
+        label = cut_label(curve.label, _LEGEND_CHARS)
         color = f"c{curve.color % NUM_COLORS}"
         parts.append(build_line(x, y - 4, x + 12, y - 4, f"curve {color}"))
         parts.append(build_text(x + 16, y, label, class_="tick"))
