@@ -52,8 +52,8 @@ class EvalConfig(StageConfig):
     helpfulness_rubric: str = "helpfulness"
     """Rubric of the helpfulness grade: a name in alignray/prompts or a text file."""
     verdict: Literal["logprobs", "choice"] = "choice"
-    """`choice`: the likeliest grade, a whole number; `logprobs`: the expected grade, which has no ties
-    but is drawn to the middle (a sure 5 with a little doubt is 4.4)."""
+    """`choice`: the likeliest grade, a whole number; `logprobs`: the expected grade, which has no
+    ties but is drawn to the middle (a sure 5 with a little doubt is 4.4)."""
     thresholds: Thresholds = Thresholds()
     max_unscored_rate: float = Field(default=0.02, ge=0, le=1)
     """Share of unscored responses above which the stage fails (its ledgers are kept)."""
