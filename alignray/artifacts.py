@@ -163,23 +163,29 @@ def compute_data_identity(name: str) -> str:
     """Identity of a data input: a stage's outputs, the files below a path, or a source's name.
 
     A finished stage is identified by the hashes of its output files, so that a stage run anew
-    with the same result leaves what follows valid.
+    with the same result leaves what follows valid. `hh-rlhf:PATH` and `PATH:SPLIT` count by both
+    name and content of the path.
     """
-    path = Path(name).expanduser()
+    for part in (name, name.partition(":")[2], name.rpartition(":")[0]):
+        path = Path(part).expanduser()
+        if part and path.exists():
+            content = _digest_path(path)
+            return content if part == name else _digest_json([name.replace(part, ""), content])
+    return f"name:{name}"
+
+
+def _digest_path(path: Path) -> str:
     record_path = path / RECORD_NAME
     if record_path.is_file():
-        outputs = read_json(record_path)["outputs"]
-        return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()[:32]
+        return _digest_json(read_json(record_path)["outputs"])
     if path.is_file():
         return compute_file_digest(path)[:32]
-    if path.is_dir():
-        digests = {
-            str(file.relative_to(path)): compute_file_digest(file)
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        }
-        return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:32]
-    return f"name:{name}"
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    return _digest_json({str(file.relative_to(path)): compute_file_digest(file) for file in files})
+
+
+def _digest_json(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def compute_file_digest(path: Path) -> str:

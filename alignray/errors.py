@@ -1,4 +1,4 @@
-"""One error class per boundary; every message says where, what was found, what was expected, what to do.
+"""One error class per boundary; messages say where, what was found, expected, and what to do.
 
 All errors are picklable (they cross process borders) and carry the exit code of the command that
 ends with them. Exit codes: 0 done; 1 a stage failed; 2 bad input or configuration, nothing was

@@ -1,4 +1,4 @@
-"""Names of models and adapters -> directories or hub ids, checked before any work, and their identity."""
+"""Names of models and adapters -> directories or hub ids, checked first, and their identity."""
 
 from __future__ import annotations
 

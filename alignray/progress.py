@@ -79,7 +79,7 @@ class Progress:
             self._stream.flush()
 
     def update(self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0) -> None:
-        """Takes the sums of this run so far (without earlier runs) and shows them when it is time."""
+        """Takes the sums of this run alone so far, and shows them when it is time."""
         now = Snapshot(self._clock(), rows, tokens)
         self._window.append(now)
         while len(self._window) > 2 and now.time - self._window[0].time > _WINDOW_SECONDS:

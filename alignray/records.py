@@ -109,7 +109,7 @@ class Completion(Record):
     """N responses of one model to one prompt, nested in one row so that none can be lost alone.
 
     Example: `generations=["Sure.", "No."]`, `finish_reasons=["stop", "length"]`,
-    `completion_tokens=[3, 64]`, `prompt_tokens=12`, `status="ok"`. An `unscored` or `failed` row has
+    `completion_tokens=[3, 64]`, `prompt_tokens=12`, `status="ok"`. Other rows have
     empty lists and its `reason`.
     """
 
@@ -182,7 +182,7 @@ class RankedPrompt(Record):
     verdict_reasons: list[str | None]
     """Why a response is unscored: `unreadable`, `refused`, `truncated`, `error`."""
     position_ranks: list[float | None]
-    """Mean rank given to each presentation position over the orders shown (rank mode), else empty."""
+    """Mean rank given to each presentation position over the orders shown (rank mode)."""
     flip_rate: float | None
     """Share of response pairs on which two orders disagree (rank mode, two orders or more)."""
     judge: str

@@ -1,7 +1,7 @@
-"""Killed for good: SIGKILL of driver, engine process and Ray worker at seeded points, then run again.
+"""Killed for good: SIGKILL of driver, engine process and Ray worker at seeded points.
 
-Claim: 0 rows lost, 0 duplicated, 0 unreadable files, regenerated tokens at most those in flight, and
-data equal to an undisturbed run's. Every kill is one attempt at the command; a driver that is
+Claim: 0 rows lost, 0 duplicated, 0 unreadable files, regenerated tokens at most those in flight,
+and data equal to an undisturbed run's. Every kill is one attempt at the command; a driver that is
 killed is started again, one that lost an engine or a worker must go on by itself.
 
     python -m benchmarks.kills [--engine fake|vllm] [--kills 10] [--prompts 300] [--json FILE]
@@ -179,7 +179,8 @@ def rehearse(engine: str, num_kills: int, num_prompts: int, seed: int = 0) -> li
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         prompts = root / "prompts.txt"
-        prompts.write_text("".join(f"Please tell me about topic {i}.\n" for i in range(num_prompts)))
+        lines = (f"Please tell me about topic {i}.\n" for i in range(num_prompts))
+        prompts.write_text("".join(lines))
         build = {"sample": build_sample_arguments, "rank": build_rank_arguments}
         source = prompts
         for stage, kills in (("sample", (num_kills + 1) // 2), ("rank", num_kills // 2)):

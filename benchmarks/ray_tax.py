@@ -29,15 +29,15 @@ N = 5
 
 def build_conversations(count: int) -> list[list[dict[str, str]]]:
     """Prompts of about 20 words."""
-    words = "please explain in a few plain words how one can take good care of garden tool".split()
+    words = "please explain in a few plain words how one can take good care of garden tool"
     return [
-        [{"role": "user", "content": f"{' '.join(words)} number {i} on a {i % 7} day"}]
+        [{"role": "user", "content": f"{words} number {i} on a {i % 7} day"}]
         for i in range(count)
     ]
 
 
 def run_bare(model: Path, count: int) -> dict[str, Any]:
-    """vLLM's offline class in this process."""
+    """The offline class of vLLM in this process."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     from vllm import LLM, SamplingParams
 

@@ -84,7 +84,7 @@ def get_input_kind(info: FieldInfo) -> str | None:
 
 
 def _inner_annotation(info: FieldInfo) -> Any:
-    """The annotation itself, or the part of `X | None`, `list[X]`, `dict[str, X]` that is marked."""
+    """The annotation itself, or the part of `X | None`, `list[X]`, `dict[str, X]` marked."""
     for argument in getattr(info.annotation, "__args__", ()):
         if hasattr(argument, "__metadata__"):
             return argument

@@ -44,7 +44,7 @@ class VLLMEngineConfig(Config):
     """Model directory, hub id, or a built-in model (`pocket-base`, `pocket-judge`)."""
     model_revision: str = "main"
     """Revision of a hub model."""
-    adapters: dict[str, ModelPath] = {}
+    adapters: dict[str, ModelPath] = Field(default_factory=dict)
     """LoRA adapters that the engine serves beside its base: name -> directory in PEFT's layout."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic; `auto` is the model's own. float32 is the better choice on most CPUs."""

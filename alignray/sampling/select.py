@@ -1,5 +1,6 @@
-"""The seeded choice of K prompts: by hash of seed and prompt id, so that neither the order of the
-source nor its partitions nor the number of workers change who is chosen.
+"""The seeded choice of K prompts, by hash of seed and prompt id.
+
+Neither the order of the source nor its partitions nor the number of workers change who is chosen.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_broken_line_in_the_middle_is_an_error(tmp_path):
     commit(tmp_path, [0], "a")
     [manifest] = (tmp_path / "ledger").glob("manifest-*.jsonl")
     manifest.write_text("{broken\n" + manifest.read_text())
-    with pytest.raises(LedgerError, match="manifest-.*:1: a broken line"):
+    with pytest.raises(LedgerError, match=r"manifest-.*:1: a broken line"):
         ledger.read_shards(tmp_path)
 
 
