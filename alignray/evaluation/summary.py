@@ -64,6 +64,7 @@ def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
                 "title": metric.title,
                 "scale": metric.scale,
                 "direction": metric.direction,
+                "range": [metric.low, metric.high],
                 "not_measured": metric.not_measured,
             }
             for metric in METRICS
