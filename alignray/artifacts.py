@@ -11,25 +11,21 @@ inputs; where and how fast the stage ran does not enter it (see `alignray.config
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import alignray
 from alignray.config.base import StageConfig
-from alignray.errors import AlignrayError, ArtifactError
-from alignray.models import compute_model_identity
+from alignray.durable import compute_file_digest, make_directory, read_json, write_json
+from alignray.errors import ArtifactError
+from alignray.fingerprint import RECORD_NAME, compute_fingerprint, identify_inputs
 from alignray.records import SCHEMA_VERSION
 
 CONFIG_NAME = "config.json"
-RECORD_NAME = "record.json"
 
 
 @dataclass(frozen=True)
@@ -137,63 +133,6 @@ def release_claim(output_dir: str | Path) -> None:
         shutil.rmtree(path)
 
 
-def identify_inputs(config: StageConfig) -> dict[str, dict[str, str]]:
-    """The named inputs of a configuration with the identity of their content."""
-    identified = {}
-    for field, (kind, name) in config.inputs().items():
-        identity = compute_model_identity(name) if kind == "model" else compute_data_identity(name)
-        identified[field] = {"name": name, "identity": identity}
-    return identified
-
-
-def compute_fingerprint(
-    config: StageConfig, verb: str, inputs: Mapping[str, Mapping[str, str]]
-) -> str:
-    """SHA-256 (32 hex digits) of everything that decides the result of a stage."""
-    content = {
-        "verb": verb,
-        "schema_version": SCHEMA_VERSION,
-        "config": config.identity(),
-        "inputs": {field: entry["identity"] for field, entry in inputs.items()},
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def compute_data_identity(name: str) -> str:
-    """Identity of a data input: a stage's outputs, the files below a path, or a source's name.
-
-    A finished stage is identified by the hashes of its output files, so that a stage run anew
-    with the same result leaves what follows valid. `hh-rlhf:PATH` and `PATH:SPLIT` count by both
-    name and content of the path.
-    """
-    for part in (name, name.partition(":")[2], name.rpartition(":")[0]):
-        path = Path(part).expanduser()
-        if part and path.exists():
-            content = _digest_path(path)
-            return content if part == name else _digest_json([name.replace(part, ""), content])
-    return f"name:{name}"
-
-
-def _digest_path(path: Path) -> str:
-    record_path = path / RECORD_NAME
-    if record_path.is_file():
-        return _digest_json(read_json(record_path)["outputs"])
-    if path.is_file():
-        return compute_file_digest(path)[:32]
-    files = (file for file in sorted(path.rglob("*")) if file.is_file())
-    return _digest_json({str(file.relative_to(path)): compute_file_digest(file) for file in files})
-
-
-def _digest_json(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def compute_file_digest(path: Path) -> str:
-    """SHA-256 of a file's content in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def read_record(stage_dir: Path | str) -> dict[str, Any]:
     """The record of a finished stage.
 
@@ -204,66 +143,6 @@ def read_record(stage_dir: Path | str) -> dict[str, Any]:
     if not path.is_file():
         raise ArtifactError(str(stage_dir), "no record.json", "a finished stage", "run it first")
     return read_json(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object that this module wrote.
-
-    Raises:
-        ArtifactError: the file is not JSON.
-    """
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtifactError(
-            str(path), f"not JSON ({error})", "a file written by alignray"
-        ) from error
-    return content
-
-
-def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
-    """Writes JSON so that a reader sees the old file or the new one, never a part of it."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file by temporary file, fsync and rename.
-
-    Raises:
-        ArtifactError: no space, no permission.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise explain_os_error(error, path) from error
-
-
-def explain_os_error(error: OSError, path: Path) -> AlignrayError:
-    """The one-line error for a failed write."""
-    if error.errno == errno.ENOSPC:
-        return ArtifactError(
-            str(path), "no space left on the disk", "", "free some and run again: nothing is lost"
-        )
-    return ArtifactError(str(path), f"cannot be written ({error.strerror})", "a writable path")
-
-
-def make_directory(path: Path) -> None:
-    """Makes a directory and its parents.
-
-    Raises:
-        ArtifactError: no space, no permission.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain_os_error(error, path) from error
 
 
 def _check_claim(path: Path, claim: Mapping[str, Any]) -> None:
@@ -336,8 +215,3 @@ def counts_from_record(record: Mapping[str, Any]) -> Counts:
     """The counts of a record as `Counts`."""
     counts = record["counts"]
     return Counts(counts["in"], counts["ok"], counts["unscored"], counts["failed"])
-
-
-def counts_to_dict(counts: Counts) -> dict[str, int]:
-    """Counts as a plain dict."""
-    return asdict(counts)

@@ -64,10 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     _end_on_sigterm()
+    # Ray starts itself again when a thread of an ending run still asks it something.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     place: list[Path] = []
     try:
         return _dispatch(arguments, place)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != signal.SIGTERM:  # Ray turns it into this
+            raise
         _complain("interrupted: run the same command again to go on")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # e.g. `alignray status DIR | head`

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import read_json
 from alignray.config.evaluation import EvalConfig
 from alignray.config.inference import EngineConfig, VLLMEngineConfig
+from alignray.durable import read_json
 from alignray.errors import AlignrayError, ConfigError, ModelError
 from alignray.models import ADAPTER_CONFIG, compute_model_identity, is_adapter, resolve_model
 

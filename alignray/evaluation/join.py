@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import explain_os_error
 from alignray.config.evaluation import BenchmarkConfig
+from alignray.durable import explain_os_error
 from alignray.errors import EvaluationError
 from alignray.evaluation.rows import EvalRow, build_eval_rows
 from alignray.evaluation.task import merge_rows

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import Counts, Stage, open_stage, read_record, write_json, write_text
+from alignray.artifacts import Counts, Stage, open_stage, read_record
 from alignray.config.evaluation import EvalConfig
+from alignray.durable import write_json, write_text
 from alignray.evaluation.engines import EngineGroup, plan_engines
 from alignray.evaluation.join import (
     join_rows,

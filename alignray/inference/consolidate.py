@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import compute_file_digest, write_text
+from alignray.durable import compute_file_digest, write_text
 from alignray.errors import LedgerError
 from alignray.inference.ledger import MANIFEST, Shard, read_shards, remove_debris, write_shard
 from alignray.records import RowStatus

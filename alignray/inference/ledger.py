@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import compute_file_digest, explain_os_error
+from alignray.durable import compute_file_digest, explain_os_error
 from alignray.errors import LedgerError
 from alignray.records import RowStatus
 

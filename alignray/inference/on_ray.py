@@ -22,8 +22,9 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from alignray.artifacts import Counts, make_directory
+from alignray.artifacts import Counts
 from alignray.config.inference import EngineConfig, PoolConfig
+from alignray.durable import make_directory
 from alignray.errors import AlignrayError, EngineError
 from alignray.inference.chunks import Chunk, count_rows, plan_chunks
 from alignray.inference.cluster import connect

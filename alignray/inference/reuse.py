@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import make_directory
+from alignray.durable import make_directory
 from alignray.inference.ledger import ManifestWriter, Shard, read_shards, write_shard
 from alignray.inference.row_task import RowTask
 from alignray.records import Prompt, RowStatus

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from typing import Any
 
 import psutil
@@ -24,17 +23,20 @@ from alignray.chat import ChatTokenizer
 from alignray.config.inference import SamplingParams, VLLMEngineConfig
 from alignray.errors import EngineError
 from alignray.inference.engine import (
-    Constraint,
     EngineDead,
     Output,
     Request,
     RequestRejected,
     Result,
 )
-from alignray.models import load_model_config, resolve_model
+from alignray.inference.vllm_args import (
+    build_engine_args,
+    build_lora_requests,
+    build_structured_outputs,
+    set_environment,
+)
 
 _CANARY_MESSAGES = [{"role": "user", "content": "Hello"}]
-_DEFAULT_CPU_MODEL_LEN = 8192
 
 
 class VLLMEngine:
@@ -67,7 +69,7 @@ class VLLMEngine:
 
     async def start(self) -> None:
         """Starts the engine's processes and lets it answer once (see Engine.start)."""
-        _set_environment(self._config)
+        set_environment(self._config)
         self._stopped = asyncio.get_running_loop().create_future()
         self._chat = ChatTokenizer.load(
             self._config.model_name_or_path, revision=self._config.model_revision
@@ -87,7 +89,7 @@ class VLLMEngine:
             child for child in psutil.Process().children(recursive=True) if child not in before
         ]
         self._max_model_len = self._llm.model_config.max_model_len
-        self._adapters = _build_lora_requests(self._config)
+        self._adapters = build_lora_requests(self._config)
         canary = SamplingParams(n=1, temperature=0, max_tokens=1)
         await self.generate(Request("canary", _CANARY_MESSAGES, canary, seed=0))  # type: ignore[arg-type]
 
@@ -173,7 +175,7 @@ class VLLMEngine:
             stop_token_ids=self._chat.stop_token_ids if self._chat else None,
             seed=request.seed if sampling.temperature > 0 else None,
             output_kind=RequestOutputKind.FINAL_ONLY,
-            structured_outputs=_build_structured_outputs(request.constraint),
+            structured_outputs=build_structured_outputs(request.constraint),
             **options,
         )
 
@@ -237,93 +239,6 @@ class VLLMEngine:
 
     def _kill_children(self, before: set[psutil.Process]) -> None:
         _kill([p for p in psutil.Process().children(recursive=True) if p not in before])
-
-
-def build_engine_args(config: VLLMEngineConfig) -> dict[str, Any]:
-    """The keyword arguments of vLLM's AsyncEngineArgs for a configuration."""
-    resources = config.resources
-    on_cpu = resources.num_gpus == 0
-    model_len = config.max_model_len or _get_model_len(config) if on_cpu else config.max_model_len
-    batched = max(resources.max_num_batched_tokens, model_len or 0)
-    args: dict[str, Any] = {
-        "model": resolve_model(config.model_name_or_path),
-        "revision": None if config.model_revision == "main" else config.model_revision,
-        "dtype": config.dtype,
-        "quantization": config.quantization,
-        "max_model_len": model_len,
-        "max_num_seqs": resources.max_num_seqs,
-        "max_num_batched_tokens": batched if on_cpu else resources.max_num_batched_tokens,
-        "enable_prefix_caching": resources.enable_prefix_caching,
-        "enforce_eager": on_cpu if resources.enforce_eager == "auto" else resources.enforce_eager,
-        "tensor_parallel_size": resources.tensor_parallel_size,
-        "trust_remote_code": False,
-        "enable_log_requests": False,
-        **_choose_executor(resources.tensor_parallel_size, on_cpu),
-        "seed": 0,
-    }
-    if on_cpu:
-        args["enable_chunked_prefill"] = False
-    else:
-        args["gpu_memory_utilization"] = resources.gpu_memory_utilization
-    if config.adapters:
-        # One slot more than adapters: on a CPU vLLM 0.32 gives a request without adapter the index
-        # -1, which is the last slot, so base rows in a mixed batch would run with its adapter.
-        args |= {
-            "enable_lora": True,
-            "max_loras": len(config.adapters) + 1,
-            "max_lora_rank": config.max_lora_rank,
-        }
-    return args
-
-
-def _choose_executor(tensor_parallel_size: int, on_cpu: bool) -> dict[str, Any]:
-    """One rank on a CPU runs inside the engine's process: one interpreter less to start and feed.
-
-    The class is given, as vLLM turns the name `uni` into `mp` on a CPU to set OpenMP's variables in
-    a fresh process; `_set_environment` has set them already.
-    """
-    if not on_cpu or tensor_parallel_size > 1:
-        return {}
-    from vllm.v1.executor.uniproc_executor import UniProcExecutor
-
-    return {"distributed_executor_backend": UniProcExecutor}
-
-
-def _get_model_len(config: VLLMEngineConfig) -> int:
-    own = load_model_config(config.model_name_or_path).get("max_position_embeddings")
-    return min(int(own), _DEFAULT_CPU_MODEL_LEN) if own else _DEFAULT_CPU_MODEL_LEN
-
-
-def _set_environment(config: VLLMEngineConfig) -> None:
-    """VLLM reads these when its processes start."""
-    resources = config.resources
-    os.environ["VLLM_NO_USAGE_STATS"] = "1"
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    if resources.num_gpus == 0:
-        os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(resources.cpu_kv_cache_gib)))
-        os.environ["OMP_NUM_THREADS"] = str(resources.omp_threads)
-        os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-
-
-def _build_structured_outputs(constraint: Constraint | None) -> Any:
-    if constraint is None:
-        return None
-    from vllm.sampling_params import StructuredOutputsParams
-
-    if constraint.choice is not None:
-        return StructuredOutputsParams(choice=list(constraint.choice))
-    if constraint.regex is not None:
-        return StructuredOutputsParams(regex=constraint.regex)
-    return StructuredOutputsParams(json=constraint.json_schema)
-
-
-def _build_lora_requests(config: VLLMEngineConfig) -> dict[str, Any]:
-    from vllm.lora.request import LoRARequest
-
-    return {
-        name: LoRARequest(lora_name=name, lora_int_id=number, lora_path=resolve_model(path))
-        for number, (name, path) in enumerate(sorted(config.adapters.items()), start=1)
-    }
 
 
 def _kill(processes: list[psutil.Process]) -> None:

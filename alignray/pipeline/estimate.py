@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignray.artifacts import RECORD_NAME, read_record
+from alignray.artifacts import read_record
 from alignray.config.base import StageConfig
 from alignray.config.evaluation import EvalConfig
 from alignray.config.ranking import RankConfig
 from alignray.config.sampling import PromptSelection, SampleConfig
 from alignray.config.training import TrainingConfig
+from alignray.fingerprint import RECORD_NAME
 
 _COUNTED_BYTES = 256 * 1024 * 1024
 _CRITERIA = 2

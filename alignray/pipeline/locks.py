@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from alignray.artifacts import explain_os_error
+from alignray.durable import explain_os_error
 from alignray.errors import ArtifactError
 
 LOCK_NAME = ".lock"

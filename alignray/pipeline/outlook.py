@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from alignray.artifacts import (
-    CONFIG_NAME,
-    RECORD_NAME,
-    compute_data_identity,
-    compute_fingerprint,
-    describe_difference,
-    read_json,
-)
+from alignray.artifacts import CONFIG_NAME, describe_difference
 from alignray.config.base import StageConfig
+from alignray.durable import read_json
 from alignray.errors import AlignrayError, ArtifactError, SourceError
+from alignray.fingerprint import RECORD_NAME, compute_data_identity, compute_fingerprint
 from alignray.models import compute_model_identity
 from alignray.sources.hub import parse_hub_name
 from alignray.sources.pocket_source import POCKET_SOURCE

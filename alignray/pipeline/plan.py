@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from alignray.artifacts import read_json
 from alignray.config.base import StageConfig
 from alignray.config.loading import build_config
 from alignray.config.recipe import Recipe, RecipeStage, resolve_fields
+from alignray.durable import read_json
 from alignray.errors import ArtifactError
 from alignray.pipeline.estimate import Estimate, estimate_stage
 from alignray.pipeline.outlook import InputView, Outlook, inspect_stage

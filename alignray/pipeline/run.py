@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import alignray
-from alignray.artifacts import CONFIG_NAME, RECORD_NAME, explain_os_error, read_json, write_json
+from alignray.artifacts import CONFIG_NAME
 from alignray.config.recipe import Recipe
+from alignray.durable import explain_os_error, read_json, write_json
 from alignray.errors import AlignrayError
+from alignray.fingerprint import RECORD_NAME
 from alignray.pipeline.locks import lock_run
 from alignray.pipeline.outlook import Outlook, inspect_stage
 from alignray.pipeline.plan import RECIPE_NAME, StagePlan, check_run_dir, plan_stages

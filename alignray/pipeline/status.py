@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from alignray.artifacts import CONFIG_NAME, RECORD_NAME, read_json
+from alignray.artifacts import CONFIG_NAME
+from alignray.durable import read_json
 from alignray.errors import AlignrayError, ArtifactError
+from alignray.fingerprint import RECORD_NAME
 from alignray.pipeline.locks import is_locked, read_holder
 from alignray.pipeline.plan import RECIPE_NAME
 from alignray.pipeline.run import LAST_ERROR

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import explain_os_error
+from alignray.durable import explain_os_error
 from alignray.prompts import render_conversation
 from alignray.records import RowStatus
 

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import CONFIG_NAME, RECORD_NAME
+from alignray.artifacts import CONFIG_NAME
 from alignray.errors import ArtifactError, SourceError
+from alignray.fingerprint import RECORD_NAME
 from alignray.records import Completion
 
 _BATCH_ROWS = 4096

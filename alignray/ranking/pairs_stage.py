@@ -6,8 +6,9 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
-from alignray.artifacts import Counts, Stage, explain_os_error, open_stage, read_record, write_text
+from alignray.artifacts import Counts, Stage, open_stage, read_record
 from alignray.config.pairs import PairsConfig
+from alignray.durable import explain_os_error, write_text
 from alignray.errors import VerdictError
 from alignray.progress import Progress
 from alignray.ranking.best import BestResponse, select_best

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import RECORD_NAME, read_json, write_json, write_text
+from alignray.durable import read_json, write_json, write_text
 from alignray.errors import ArtifactError
+from alignray.fingerprint import RECORD_NAME
 from alignray.reports.evaluation import build_eval_sections, build_headlines
 from alignray.reports.page import Page, Section, render_page
 from alignray.reports.stages import build_stage_sections

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import write_json
+from alignray.durable import write_json
 from alignray.errors import SourceError
 
 AUDIT_NAME = "audit.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.artifacts import explain_os_error
+from alignray.durable import explain_os_error
 from alignray.errors import ArtifactError, SourceError
 from alignray.records import Prompt
 from alignray.sources.audit import SourceAudit, write_audit

@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from alignray.artifacts import read_json, write_json
+from alignray.durable import read_json, write_json
 from alignray.errors import ArtifactError, TrainingError
 
 MANIFEST_NAME = "manifest.json"

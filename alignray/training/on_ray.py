@@ -20,9 +20,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from alignray.artifacts import Stage, open_stage, read_json, write_text
+from alignray.artifacts import Stage, open_stage
 from alignray.chat import ChatTokenizer
 from alignray.config.training import DPOStageConfig, SFTStageConfig, TrainingConfig
+from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
 from alignray.progress import Progress
 from alignray.sources import SourceAudit

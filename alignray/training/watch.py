@@ -10,7 +10,7 @@ from typing import Any
 import torch.distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alignray.artifacts import write_json
+from alignray.durable import write_json
 from alignray.errors import TrainingError
 from alignray.training.checkpoints import Layout, commit_checkpoint, prune_checkpoints
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignray.artifacts import write_json
 from alignray.config.training import TrainingConfig
+from alignray.durable import write_json
 from alignray.errors import TrainingError
 from alignray.training.method import Method, TrainerParts
 

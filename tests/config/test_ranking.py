@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alignray.artifacts import compute_fingerprint, identify_inputs
 from alignray.config.ranking import RUBRICS_DIR, locate_rubric
+from alignray.fingerprint import compute_fingerprint, identify_inputs
 from alignray.prompts import PROMPTS_DIR
 from tests.ranking.completions import build_config
 

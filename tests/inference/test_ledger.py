@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignray.artifacts import compute_file_digest
+from alignray.durable import compute_file_digest
 from alignray.errors import ArtifactError, LedgerError
 from alignray.inference import ledger
 from alignray.inference.consolidate import consolidate, recover_swap

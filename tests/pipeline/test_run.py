@@ -11,7 +11,6 @@ import pytest
 from alignray.cli import main
 from alignray.pipeline.locks import is_locked, lock_run, lock_stage
 
-
 LOCK = """
 from pathlib import Path
 from alignray.pipeline.locks import lock_run

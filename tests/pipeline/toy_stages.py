@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from alignray.artifacts import Counts, open_stage, read_record, write_text
+from alignray.artifacts import Counts, open_stage, read_record
 from alignray.config.base import DataPath, StageConfig
+from alignray.durable import write_text
 from alignray.verbs import Verb
 
 CALLS: list[str] = []

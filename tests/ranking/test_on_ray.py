@@ -78,7 +78,7 @@ def test_a_judge_that_says_rubbish_fails_at_the_gate_and_keeps_its_ledger(tmp_pa
         )
 
     write_completions(tmp_path / "in.parquet", 20)
-    with pytest.raises(VerdictError, match="57 of 57 responses are unscored .57 unreadable."):
+    with pytest.raises(VerdictError, match=r"57 of 57 responses are unscored .57 unreadable."):
         run_rank(config())
     assert not (tmp_path / "out" / "record.json").exists()
     record = run_rank(config(max_unscored_rate=1.0))
