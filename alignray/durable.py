@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alignray.errors import AlignrayError, ArtifactError
+from alignray.errors import AlignrayError, ArtifactError, StorageError
 
 
 def compute_file_digest(path: Path) -> str:
@@ -44,7 +44,7 @@ def write_text(path: Path, text: str) -> None:
     """Writes a file by temporary file, fsync and rename.
 
     Raises:
-        ArtifactError: no space, no permission.
+        StorageError: no space, no permission.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -61,17 +61,17 @@ def write_text(path: Path, text: str) -> None:
 def explain_os_error(error: OSError, path: Path) -> AlignrayError:
     """The one-line error for a failed write."""
     if error.errno == errno.ENOSPC:
-        return ArtifactError(
+        return StorageError(
             str(path), "no space left on the disk", "", "free some and run again: nothing is lost"
         )
-    return ArtifactError(str(path), f"cannot be written ({error.strerror})", "a writable path")
+    return StorageError(str(path), f"cannot be written ({error.strerror})", "a writable path")
 
 
 def make_directory(path: Path) -> None:
     """Makes a directory and its parents.
 
     Raises:
-        ArtifactError: no space, no permission.
+        StorageError: no space, no permission.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

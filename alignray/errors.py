@@ -70,6 +70,10 @@ class ArtifactError(AlignrayError):
     exit_code = EXIT_BAD_INPUT
 
 
+class StorageError(AlignrayError):
+    """A disk that takes no more, or refuses; what was there before is intact."""
+
+
 class LedgerError(AlignrayError):
     """A ledger whose files contradict its manifest, or rows that do not add up."""
 

@@ -57,6 +57,7 @@ HOMES = {
         "inference/on_ray",
         "inference/cluster",
         "inference/monitor",
+        "inference/stage_watch",
         "sampling/on_ray",
         "ranking/on_ray",
         "evaluation/on_ray",

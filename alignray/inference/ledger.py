@@ -62,7 +62,7 @@ def write_shard(
     """Writes `stage_dir/name` durably and returns its manifest line (not yet appended).
 
     Raises:
-        ArtifactError: no space, no permission; nothing is left behind.
+        StorageError: no space, no permission; nothing is left behind.
     """
     path = stage_dir / name
     temporary = path.with_name(f".{path.name}.tmp")
@@ -110,7 +110,7 @@ class ManifestWriter:
         """Appends one line.
 
         Raises:
-            ArtifactError: no space, no permission.
+            StorageError: no space, no permission.
         """
         line = json.dumps(asdict(shard), separators=(",", ":")) + "\n"
         try:

@@ -40,10 +40,10 @@ from alignray.inference.ledger import (
 from alignray.inference.monitor import StageMonitor, Totals
 from alignray.inference.row_runner import RowRunner
 from alignray.inference.row_task import RowTask
+from alignray.inference.stage_watch import StageWatch
 from alignray.inference.supervisor import Supervisor
 from alignray.progress import Progress
 
-_POLL_SECONDS = 1.0
 _CHUNKS_PER_ACTOR = 4
 
 
@@ -132,30 +132,21 @@ def _choose_chunk_rows(pending: int, pool: PoolConfig) -> int:
 
 
 def _run_chunks(spec: StageSpec, chunks: Sequence[Chunk], progress: Progress) -> Totals:
+    """Runs the Ray Data job to its end, in this thread (see `stage_watch.py`)."""
     monitor = StageMonitor.options(num_cpus=0).remote()  # type: ignore[attr-defined]
-    failure: list[BaseException] = []
-    worker = threading.Thread(target=_drain, args=(spec, chunks, monitor, failure), daemon=True)
-    worker.start()
-    while worker.is_alive():
-        worker.join(_POLL_SECONDS)
-        totals: Totals = ray.get(monitor.get_totals.remote())
-        progress.update(totals.rows, totals.completion_tokens, totals.unscored, totals.failed)
-        _check_failed_rate(totals, progress.total, spec.pool)
-    if failure:
-        raise _explain(failure[0])
-    return ray.get(monitor.get_totals.remote())
-
-
-def _drain(
-    spec: StageSpec, chunks: Sequence[Chunk], monitor: Any, failure: list[BaseException]
-) -> None:
-    """Runs the Ray Data job to its end; in a thread, so that the driver can show progress."""
+    watch = StageWatch(monitor, progress, spec.pool)
     try:
-        dataset = build_dataset(spec, chunks, monitor)
-        for _ in dataset.iter_internal_ref_bundles():
-            pass
-    except BaseException as error:  # handed to the main thread
-        failure.append(error)
+        with watch:
+            for _ in build_dataset(spec, chunks, monitor).iter_internal_ref_bundles():
+                pass
+    except KeyboardInterrupt:
+        if watch.error is None:
+            raise
+    except Exception as error:
+        raise _explain(error) from error
+    if watch.error is not None:
+        raise watch.error
+    return watch.totals
 
 
 def build_dataset(spec: StageSpec, chunks: Sequence[Chunk], monitor: Any) -> ray.data.Dataset:
@@ -192,17 +183,6 @@ def build_actor_options(engine: EngineConfig) -> dict[str, Any]:
         if engine.resources.accelerator_type:
             options["accelerator_type"] = engine.resources.accelerator_type
     return options
-
-
-def _check_failed_rate(totals: Totals, num_rows: int, pool: PoolConfig) -> None:
-    allowed = max(10.0, pool.max_failed_rate * num_rows)
-    if totals.failed > allowed:
-        raise EngineError(
-            "engine",
-            f"{totals.failed} of {totals.rows} rows failed, the last with: {totals.last_failure}",
-            f"at most {allowed:.0f} (pool.max_failed_rate)",
-            "finished rows are kept: mend the cause and run again with pool.retry=failed",
-        )
 
 
 def _explain(error: BaseException) -> BaseException:

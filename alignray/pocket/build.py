@@ -31,7 +31,7 @@ from alignray.pocket.world import PocketPrompt, load_prompts
 
 SEED: Final = 20
 BASE_SCHEDULE: Final = Schedule(steps=800, batch_size=64, learning_rate=1e-2)
-JUDGE_SCHEDULE: Final = Schedule(steps=450, batch_size=64, learning_rate=6e-3)
+JUDGE_SCHEDULE: Final = Schedule(steps=400, batch_size=64, learning_rate=6e-3)
 RECORDED_LOSSES: Final = 40
 
 # The judge starts on written responses; from here on half of what it grades are the base's own

@@ -107,6 +107,15 @@ def _write_jumble(topic: Topic, rng: random.Random) -> str:
     return f"{rng.choice(phrases.OPENERS)} First {pieces[0]} {pieces[1]}, then {pieces[2]}."
 
 
+def _write_stray(topic: Topic, rng: random.Random) -> str:
+    """One right step and one or two of another topic: what a small model often does."""
+    other = rng.choice([other for other in load_topics() if other is not topic])
+    steps = [rng.choice(topic.steps), *rng.sample(other.steps, rng.choice((1, 2)))]
+    rng.shuffle(steps)
+    body = rng.choice(phrases.BODIES[len(steps)]).format(*steps)
+    return _join(rng.choice(phrases.OPENERS), body, _maybe(phrases.CLOSERS, rng))
+
+
 def _join(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -122,6 +131,7 @@ _BREAKAGES: Final[tuple[Callable[[Topic, random.Random], str], ...]] = (
     _write_stutter,
     _write_empty,
     _write_jumble,
+    _write_stray,
 )
 _WRITERS: Final[Mapping[Style, Callable[[Topic, random.Random], str]]] = {
     "full": _write_full,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from alignray.artifacts import Stage, open_stage, read_record
 from alignray.config.ranking import RankConfig
 from alignray.inference.engine import get_model_label
 from alignray.inference.on_ray import RowStageResult, run_row_stage
+from alignray.inference.reuse import reuse_rows
 from alignray.ranking.export import EXPORTED_COLUMNS, write_appended
 from alignray.ranking.files import find_completion_files, list_parts, read_rows
 from alignray.ranking.rank_task import RankTask
@@ -22,8 +25,12 @@ from alignray.ranking.tally import (
 EXPORT_NAME = "export/ranked_prompts.parquet"
 
 
-def run_rank(config: RankConfig) -> dict[str, Any]:
+def run_rank(config: RankConfig, reuse_from: Sequence[Path] = ()) -> dict[str, Any]:
     """Runs the ranking stage, or goes on with it; returns its record.
+
+    Args:
+        config: what to judge, by whom.
+        reuse_from: directories of earlier runs whose rows are taken over where still valid.
 
     Raises:
         VerdictError: too many responses are unscored; the ledger is kept, no record is written.
@@ -34,6 +41,7 @@ def run_rank(config: RankConfig) -> dict[str, Any]:
     stage = open_stage(config, "rank")
     if stage.finished:
         return read_record(stage.path)
+    reuse_rows(task, files, reuse_from, stage.path)
     result = run_row_stage(task, files, config.judge, config.pool, stage.path, "rank")
     tally = tally_rows(read_rows(list_parts(stage.path), TALLIED_COLUMNS))
     check_unscored_rate(tally, config.max_unscored_rate, get_model_label(config.judge))

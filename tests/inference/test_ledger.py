@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignray.durable import compute_file_digest
-from alignray.errors import ArtifactError, LedgerError
+from alignray.errors import LedgerError, StorageError
 from alignray.inference import ledger
 from alignray.inference.consolidate import consolidate, recover_swap
 
@@ -108,7 +108,7 @@ def test_no_space_leaves_no_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", refuse)
-    with pytest.raises(ArtifactError, match="no space left"):
+    with pytest.raises(StorageError, match="no space left"):
         ledger.write_shard(tmp_path, "ledger/shard-a.parquet", build_rows([0]), "s")
     assert list((tmp_path / "ledger").iterdir()) == []
 

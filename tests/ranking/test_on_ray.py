@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ def write_completions(path: Path, rows: int) -> str:
     made[3] = build_completion(3, generations=[], status="unscored", reason="prompt_too_long")
     pq.write_table(pa.Table.from_pylist(made, Completion.ARROW_SCHEMA), path)
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One Ray for the stages of this module."""
+    from alignray.inference.cluster import connect
+
+    with connect():
+        yield
 
 
 def read(stage_dir: Path) -> list[RankedPrompt]:
@@ -39,7 +49,9 @@ def test_bad_input_is_found_before_anything_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("mode", ["score", "rank"])
-def test_every_row_is_ranked_once_and_a_second_run_does_nothing(tmp_path: Path, mode: str) -> None:
+def test_every_row_is_ranked_once_and_a_second_run_does_nothing(
+    tmp_path: Path, mode: str, cluster: None
+) -> None:
     from alignray.ranking.on_ray import run_rank
 
     config = build_config(
@@ -61,12 +73,18 @@ def test_every_row_is_ranked_once_and_a_second_run_does_nothing(tmp_path: Path, 
     per_row = {"score": 6, "rank": 2}[mode]
     assert metrics["requests_this_run"] == 59 * per_row
     assert run_rank(config) == record
+    moved = config.model_copy(update={"output_dir": str(tmp_path / "again")})
+    reused = run_rank(moved, [tmp_path / "out"])
+    assert reused["metrics"]["requests_this_run"] == 0
+    assert read(tmp_path / "again") == rows
     with pytest.raises(ArtifactError, match="another configuration"):
         run_rank(config.model_copy(update={"seed": 1}))
 
 
 @pytest.mark.heavy
-def test_a_judge_that_says_rubbish_fails_at_the_gate_and_keeps_its_ledger(tmp_path: Path) -> None:
+def test_a_judge_that_says_rubbish_fails_at_the_gate_and_keeps_its_ledger(
+    tmp_path: Path, cluster: None
+) -> None:
     from alignray.ranking.on_ray import run_rank
 
     def config(**changes: Any) -> Any:

@@ -4,7 +4,7 @@ import itertools
 import pyarrow.parquet as pq
 import pytest
 
-from alignray.errors import ArtifactError, SourceError
+from alignray.errors import ArtifactError, SourceError, StorageError
 from alignray.records import Prompt
 from alignray.sources import SourceAudit, read_audit, write_prompts
 
@@ -72,6 +72,6 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("alignray.sources.prompt_files.os.fsync", fsync)
-    with pytest.raises(ArtifactError, match="no space left on the disk"):
+    with pytest.raises(StorageError, match="no space left on the disk"):
         write_prompts(prompts(3), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
