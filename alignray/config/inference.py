@@ -157,8 +157,9 @@ class PoolConfig(Where):
     """Rows that one Ray task hands to an engine; rows are fed to the engine one by one."""
     commit_rows: int = Field(default=512, ge=1)
     """Finished rows after which a shard is committed."""
-    commit_seconds: float = Field(default=1.0, gt=0, le=3600)
-    """Longest time that a finished row waits for its commit."""
+    commit_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """Longest time that a finished row waits for its commit; it is a tenth of a second at first and
+    grows to this with the time worked (1/500 of it)."""
     max_row_tries: int = Field(default=3, ge=1, le=20)
     """Tries of a row that was there when its engine died; then it is quarantined as failed."""
     stall_seconds: float = Field(default=600, gt=0, le=86400)
