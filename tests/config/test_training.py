@@ -1,0 +1,81 @@
+import pytest
+from pydantic import ValidationError
+
+from alignray.artifacts import compute_fingerprint
+from alignray.config.training import (
+    DPOStageConfig,
+    SFTStageConfig,
+    TrainingResources,
+    compute_accumulation_steps,
+)
+
+BASE = {"output_dir": "o", "model_name_or_path": "m", "dataset": "d"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "workers", "micro", "steps"), [(16, 1, 8, 2), (16, 2, 8, 1), (64, 4, 2, 8)]
+)
+def test_accumulation_follows_from_the_global_batch(batch, workers, micro, steps):
+    resources = TrainingResources(num_workers=workers, per_device_train_batch_size=micro)
+    assert compute_accumulation_steps(batch, resources) == steps
+
+
+def test_a_global_batch_that_does_not_divide_is_refused():
+    resources = {"num_workers": 3, "per_device_train_batch_size": 4}
+    with pytest.raises(ValidationError, match="train_batch_size is 16, expected a multiple of 12"):
+        SFTStageConfig(**BASE, train_batch_size=16, resources=resources)
+
+
+def test_where_a_training_runs_and_what_it_tells_do_not_change_what_it_is():
+    one = SFTStageConfig(**BASE)
+    other = SFTStageConfig(
+        **BASE, save_steps=7, save_total_limit=9, logging_steps=1, report_to="tensorboard",
+        resources={"num_workers": 2, "per_device_train_batch_size": 4, "zero_stage": 1},
+    )
+    assert compute_fingerprint(one, "sft", {}) == compute_fingerprint(other, "sft", {})
+
+
+@pytest.mark.parametrize(
+    "change", [{"train_batch_size": 32}, {"seed": 1}, {"lora_r": 8}, {"learning_rate": 1e-3}]
+)
+def test_what_is_computed_changes_what_it_is(change):
+    one, other = SFTStageConfig(**BASE), SFTStageConfig(**BASE, **change)
+    assert compute_fingerprint(one, "sft", {}) != compute_fingerprint(other, "sft", {})
+
+
+def test_inputs_are_named():
+    config = DPOStageConfig(**BASE, adapter_name_or_path="a", eval_dataset="e")
+    assert config.inputs() == {
+        "model_name_or_path": ("model", "m"),
+        "adapter_name_or_path": ("model", "a"),
+        "dataset": ("data", "d"),
+        "eval_dataset": ("data", "e"),
+    }
+
+
+def test_going_on_with_an_adapter_needs_use_peft():
+    with pytest.raises(ValidationError, match="set use_peft=true"):
+        DPOStageConfig(**BASE, adapter_name_or_path="a", use_peft=False)
+
+
+def test_each_loss_has_a_weight():
+    with pytest.raises(ValidationError, match="loss_weights has 1 values, expected 2"):
+        DPOStageConfig(**BASE, loss_type=["sigmoid", "sft"], loss_weights=[1.0])
+
+
+def test_label_smoothing_that_no_loss_uses_is_refused():
+    with pytest.raises(ValidationError, match="no loss of"):
+        DPOStageConfig(**BASE, loss_type=["ipo"], label_smoothing=0.1)
+
+
+def test_the_losses_are_those_of_trl():
+    import re
+    from pathlib import Path
+    from typing import get_args
+
+    import trl
+
+    from alignray.config.training import DPOLoss
+
+    source = (Path(trl.__file__).parent / "trainer" / "dpo_trainer.py").read_text()
+    assert set(get_args(DPOLoss)) == set(re.findall(r'if loss_type == "(\w+)":', source))

@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from alignray.errors import TrainingError
+from alignray.training.checkpoints import (
+    MANIFEST_NAME,
+    commit_checkpoint,
+    delete_torn_checkpoints,
+    find_checkpoint,
+    prune_checkpoints,
+    read_manifest,
+)
+
+LAYOUT = {"num_workers": 2, "zero_stage": 3}
+
+
+def write_checkpoint(directory, step, committed=True):
+    path = directory / f"checkpoint-{step}"
+    (path / f"global_step{step}").mkdir(parents=True)
+    (path / f"global_step{step}" / "shard.pt").write_bytes(bytes(range(200)))
+    (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    if committed:
+        commit_checkpoint(path, LAYOUT)
+    return path
+
+
+def test_the_newest_is_found_by_number_not_by_name(tmp_path):
+    for step in (9, 10, 100):
+        write_checkpoint(tmp_path, step)
+    assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-100"
+
+
+def test_no_checkpoint_is_none(tmp_path):
+    (tmp_path / "checkpoint-best").mkdir()
+    assert find_checkpoint(tmp_path, LAYOUT) is None
+
+
+def test_a_checkpoint_without_manifest_does_not_count(tmp_path):
+    write_checkpoint(tmp_path, 4)
+    write_checkpoint(tmp_path, 8, committed=False)
+    assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-4"
+
+
+@pytest.mark.parametrize("harm", ["truncated", "changed", "missing", "manifest"])
+def test_a_harmed_newest_checkpoint_is_passed_over(tmp_path, harm):
+    write_checkpoint(tmp_path, 4)
+    newest = write_checkpoint(tmp_path, 8)
+    shard = newest / "global_step8" / "shard.pt"
+    if harm == "truncated":
+        shard.write_bytes(shard.read_bytes()[:-1])
+    elif harm == "changed":
+        shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    elif harm == "missing":
+        shard.unlink()
+    else:
+        (newest / MANIFEST_NAME).write_text('{"step": 8, "files"')
+    assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-4"
+
+
+def test_another_layout_is_refused_in_one_line(tmp_path):
+    write_checkpoint(tmp_path, 8)
+    with pytest.raises(TrainingError) as caught:
+        find_checkpoint(tmp_path, {"num_workers": 4, "zero_stage": 3})
+    text = str(caught.value)
+    assert "resources.num_workers=2" in text and "resources.num_workers=4" in text
+    assert "\n" not in text
+
+
+def test_pruning_keeps_the_newest_whole_ones(tmp_path):
+    for step in (2, 4, 6, 8):
+        write_checkpoint(tmp_path, step)
+    write_checkpoint(tmp_path, 3, committed=False)
+    write_checkpoint(tmp_path, 10, committed=False)
+    prune_checkpoints(tmp_path, keep=2)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["checkpoint-10", "checkpoint-6", "checkpoint-8"]
+
+
+def test_pruning_never_deletes_the_only_whole_one(tmp_path):
+    write_checkpoint(tmp_path, 2)
+    write_checkpoint(tmp_path, 4, committed=False)
+    prune_checkpoints(tmp_path, keep=1)
+    assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-2"
+
+
+def test_torn_checkpoints_above_the_newest_whole_one_are_cleared_away(tmp_path):
+    newest = write_checkpoint(tmp_path, 4)
+    write_checkpoint(tmp_path, 8, committed=False)
+    delete_torn_checkpoints(tmp_path, newest)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-4"]
+    delete_torn_checkpoints(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_manifest_lists_every_file(tmp_path):
+    path = write_checkpoint(tmp_path, 4)
+    manifest = read_manifest(path)
+    assert set(manifest["files"]) == {"global_step4/shard.pt", "trainer_state.json"}
+    assert manifest["step"] == 4 and manifest["layout"] == LAYOUT
+
+
+def test_a_large_file_is_known_by_size_and_edges(tmp_path, monkeypatch):
+    monkeypatch.setattr("alignray.training.checkpoints._WHOLE_FILE_BYTES", 100)
+    monkeypatch.setattr("alignray.training.checkpoints._EDGE_BYTES", 10)
+    path = write_checkpoint(tmp_path, 4)
+    shard = path / "global_step4" / "shard.pt"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1] + b"x")
+    assert read_manifest(path) is None
+    shard.write_bytes(content + b"x")
+    assert read_manifest(path) is None
+    shard.write_bytes(content)
+    assert read_manifest(path) is not None
