@@ -186,7 +186,7 @@ def _write_record(
 
 def _write_last_error(out_dir: Path, stage: str, error: BaseException) -> None:
     text = str(error) if isinstance(error, AlignrayError) else type(error).__name__
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
         text = "interrupted"
     content = {"stage": stage, "error": text, "time": _format_time(time.time())}
     write_json(out_dir / "logs" / LAST_ERROR, content)
