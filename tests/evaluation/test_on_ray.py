@@ -100,3 +100,23 @@ def test_a_judge_that_says_nothing_readable_fails_at_the_gate_and_keeps_its_ledg
     assert not (folder / "garbage/record.json").exists()
     assert list((folder / "garbage/judgements/data").glob("part-*.parquet"))
     assert (folder / "garbage/data/eval.parquet").exists()
+
+
+def test_other_thresholds_take_over_all_answers_and_grades(folder, record, monkeypatch):
+    from alignray.evaluation import on_ray
+
+    asked = []
+
+    def run_and_count(*arguments):
+        asked.append(run_row_stage(*arguments))
+        return asked[-1]
+
+    run_row_stage = on_ray.run_row_stage
+    monkeypatch.setattr(on_ray, "run_row_stage", run_and_count)
+    config = build_config(folder, "strict", thresholds={"harmful_below": 4.5})
+    strict = on_ray.run_eval(config, reuse_from=[folder / "out"])
+    assert [result.requests for result in asked] == [0, 0, 0]
+    assert [result.counts.ok for result in asked] == [65, 65, 65]
+    digest = "data/eval.parquet"
+    assert strict["outputs"][digest] == record["outputs"][digest]
+    assert strict["metrics"]["report"] != record["metrics"]["report"]
