@@ -49,7 +49,12 @@ def collect_alignray() -> list[list[int]]:
 def collect_bare() -> list[list[int]]:
     """Lengths by vLLM's offline class, in a process of its own."""
     code = "from benchmarks.n_responses import run_bare; run_bare()"
-    environment = {**os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    environment = {
+        **os.environ,
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=environment
     )

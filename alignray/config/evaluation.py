@@ -8,7 +8,10 @@ from pydantic import Field, field_validator
 
 from alignray.config.base import Config, DataPath, StageConfig
 from alignray.config.inference import EngineConfig, PoolConfig, SamplingParams
+from alignray.config.ranking import locate_rubric
 from alignray.config.sampling import PromptSelection
+
+_RUBRICS = ("safety_rubric", "helpfulness_rubric")
 
 
 class BenchmarkConfig(Config):
@@ -82,19 +85,21 @@ class EvalConfig(StageConfig):
         return sampling
 
     def identity(self) -> dict[str, Any]:
-        """As `StageConfig.identity`; models count by name, order and content, not by path."""
-        return super().identity() | {
+        """As `StageConfig.identity`; models and rubrics count by content, not by path."""
+        identity = {k: v for k, v in super().identity().items() if k not in _RUBRICS}
+        return identity | {
             "models": [[name, path is None] for name, path in self.models.items()]
         }
 
     def inputs(self) -> dict[str, tuple[str, str]]:
-        """As `Config.inputs`, and the models."""
+        """As `Config.inputs`, and the models and rubrics."""
         models = {
             f"models.{name}": ("model", path)
             for name, path in self.models.items()
             if path is not None
         }
-        return super().inputs() | models
+        rubrics = {name: ("data", locate_rubric(getattr(self, name))) for name in _RUBRICS}
+        return super().inputs() | models | rubrics
 
 
 def _is_plain_name(name: str) -> bool:
