@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from alignray.errors import ArtifactError
+from alignray.errors import StorageError
 from alignray.ranking.export import append_ranks, write_appended
 
 
@@ -42,5 +42,5 @@ def test_rows_without_ranks_are_left_out_and_counted(tmp_path: Path) -> None:
 
 def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "export").write_text("a file")
-    with pytest.raises(ArtifactError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         write_appended([build_row()], tmp_path / "export" / "x.parquet")
