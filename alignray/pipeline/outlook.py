@@ -35,6 +35,10 @@ class InputView:
     identity: str
     problem: str
 
+    def explain(self) -> SourceError:
+        """The error of an input that is not there."""
+        return SourceError(self.name, self.problem, "", f"see `{self.field}`")
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -65,9 +69,8 @@ def inspect_stage(config: StageConfig, verb: str) -> Outlook:
     there = str(claimed.get("fingerprint", ""))
     inputs = _view_inputs(config)
     if any(view.problem for view in inputs):
-        view = next(view for view in inputs if view.problem)
-        missing = SourceError(view.name, view.problem, "", f"see `{view.field}`")
-        return Outlook("refused", inputs, "", there, missing)
+        lost = next(view for view in inputs if view.problem)
+        return Outlook("refused", inputs, "", there, lost.explain())
     identified = {view.field: {"name": view.name, "identity": view.identity} for view in inputs}
     fingerprint = compute_fingerprint(config, verb, identified)
     if not claimed:

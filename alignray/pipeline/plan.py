@@ -11,7 +11,7 @@ from alignray.config.base import StageConfig
 from alignray.config.loading import build_config
 from alignray.config.recipe import Recipe, RecipeStage, resolve_fields
 from alignray.durable import read_json
-from alignray.errors import ArtifactError
+from alignray.errors import AlignrayError, ArtifactError
 from alignray.pipeline.estimate import Estimate, estimate_stage
 from alignray.pipeline.outlook import InputView, Outlook, inspect_stage
 from alignray.pipeline.tables import render_table
@@ -51,10 +51,17 @@ class PlannedStage:
     """Inputs that a stage before it will make."""
 
     @property
+    def error(self) -> AlignrayError | None:
+        """Why it refuses or starts anew; inputs that are still to be made are no reason."""
+        lost = [view for view in self.outlook.missing if view not in self.pending]
+        return lost[0].explain() if lost else self.outlook.error
+
+    @property
     def note(self) -> str:
         """Why, in a few words."""
-        if self.outlook.error is not None and self.action in ("rerun", "refuse"):
-            return self.outlook.error.found
+        if self.error is not None and self.action in ("rerun", "refuse"):
+            lost = f"{self.error.where}: " if self.outlook.missing else ""
+            return f"{lost}{self.error.found}"
         return _MEANINGS[self.action]
 
 

@@ -50,9 +50,10 @@ def run_recipe(
     """
     check_run_dir(out_dir, recipe.name)
     for entry in plan_stages(stages):
-        if entry.action == "refuse" and entry.outlook.error is not None:
-            entry.outlook.error.add_note(stage_note(entry.stage.name))
-            raise entry.outlook.error
+        error = entry.error
+        if entry.action == "refuse" and error is not None:
+            error.add_note(stage_note(entry.stage.name))
+            raise error
     _make_run_dir(out_dir)
     with lock_run(out_dir), ExitStack() as stack:
         started = time.time()

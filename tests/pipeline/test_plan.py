@@ -40,6 +40,11 @@ def test_a_stopped_stage_resumes_and_missing_input_is_named(toys, capsys):
     assert plan(capsys, "join.source=./no.jsonl")["join"] == "refuse"
 
 
+def test_the_input_that_is_missing_is_named_not_one_that_will_be_made(toys, capsys):
+    assert main(["run", "toy.yaml", "--out", "D", "join.other=./no.jsonl"]) == 2
+    assert "stage join: ./no.jsonl: no such file" in capsys.readouterr().err
+
+
 def test_a_plan_as_text_says_why(toys, capsys):
     main(["run", "toy.yaml", "--out", "D"])
     capsys.readouterr()

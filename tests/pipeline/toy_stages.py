@@ -17,6 +17,7 @@ class MakeConfig(StageConfig):
 
 class JoinConfig(StageConfig):
     source: DataPath
+    other: DataPath | None = None
     upper: bool = False
     crash: str | None = None
 
