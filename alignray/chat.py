@@ -27,7 +27,8 @@ from alignray.errors import ChatError, ModelError
 from alignray.models import resolve_model
 from alignray.records import Message
 
-_ENCODING_VERSION = 1
+ENCODING_VERSION = 1
+"""Part of row keys: raised when messages become other ids than before."""
 _MAX_SKELETONS = 1024
 
 
@@ -74,7 +75,7 @@ class ChatTokenizer:
         self._encoded: dict[tuple[Any, ...], tuple[Skeleton, list[_EncodedPart]]] = {}
         self.stop_token_ids = self._find_stop_token_ids()
         rules = [
-            _ENCODING_VERSION,
+            ENCODING_VERSION,
             DATE,
             self._template.text,
             sorted(self._encoder.controls.items()),

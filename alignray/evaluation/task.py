@@ -11,7 +11,7 @@ import pyarrow as pa
 from alignray.config.inference import SamplingParams
 from alignray.evaluation.engines import EngineGroup
 from alignray.inference.engine import Request, Result
-from alignray.inference.row_task import compute_row_key, compute_salt
+from alignray.inference.row_task import compute_row_key, compute_salt, raise_rejected
 from alignray.records import Completion, RowStatus
 from alignray.sampling.task import SampleTask
 
@@ -50,6 +50,7 @@ class AnswerTask:
 
     def build_row(self, row: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         """The prompt's columns and one response per model."""
+        raise_rejected(results)
         rows = [
             task.build_row(row, [result])
             for task, result in zip(self._tasks.values(), results, strict=True)

@@ -66,6 +66,8 @@ class Result:
     outputs: list[Output]
     prompt_tokens: int
     cached_tokens: int = 0
+    rejected: str = ""
+    """Why there are no outputs, where a row's other requests were answered."""
 
 
 class RequestRejected(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alignray.chat import ENCODING_VERSION
 from alignray.config.inference import EngineConfig
 from alignray.models import compute_model_identity
 
@@ -19,6 +20,7 @@ def describe_engine(config: EngineConfig, adapter: str | None = None) -> dict[st
     identity = config.identity()
     identity.pop("adapters", None)
     if config.type == "vllm":
+        identity["encoding_version"] = ENCODING_VERSION
         identity["model"] = compute_model_identity(config.model_name_or_path, config.model_revision)
         if adapter is not None:
             identity["adapter"] = compute_model_identity(config.adapters[adapter])

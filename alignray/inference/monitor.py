@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import ray
 
+from alignray.errors import AlignrayError
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -37,6 +39,7 @@ class StageMonitor:
 
     def __init__(self) -> None:
         self._totals = Totals()
+        self._error: AlignrayError | None = None
         self._attempts: dict[int, int] = {}
         self._open: dict[int, dict[int, int]] = {}
 
@@ -58,6 +61,14 @@ class StageMonitor:
     def close_row(self, chunk: int, row: int) -> None:
         """Notes that a row that was tried alone did no harm."""
         self._open.get(chunk, {}).pop(row, None)
+
+    def fail(self, error: AlignrayError) -> None:
+        """Keeps the error that ends the stage: Ray's own wrapping loses its class and cause."""
+        self._error = self._error or error
+
+    def get_error(self) -> AlignrayError | None:
+        """The first error that ends the stage."""
+        return self._error
 
     def report(self, totals: Totals) -> None:
         """Adds committed work."""

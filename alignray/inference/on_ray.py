@@ -79,13 +79,18 @@ class RowActor:
             max_tries=spec.pool.max_row_tries,
             stall_seconds=spec.pool.stall_seconds,
         )
+        self._monitor = monitor
         self._runner = RowRunner(spec.task, supervisor, spec.pool, spec.stage_dir, monitor)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Works off the chunks of a batch; returns when every row is committed."""
         chunks = [Chunk.from_text(text) for text in batch["text"]]
         work = asyncio.run_coroutine_threadsafe(self._runner.run_chunks(chunks), self._loop)
-        return {"rows": [work.result()]}
+        try:
+            return {"rows": [work.result()]}
+        except AlignrayError as error:
+            ray.get(self._monitor.fail.remote(error))
+            raise
 
 
 def run_row_stage(
@@ -143,7 +148,7 @@ def _run_chunks(spec: StageSpec, chunks: Sequence[Chunk], progress: Progress) ->
         if watch.error is None:
             raise
     except Exception as error:
-        raise _explain(error) from error
+        raise _explain(error, ray.get(monitor.get_error.remote())) from error
     if watch.error is not None:
         raise watch.error
     return watch.totals
@@ -185,14 +190,10 @@ def build_actor_options(engine: EngineConfig) -> dict[str, Any]:
     return options
 
 
-def _explain(error: BaseException) -> BaseException:
-    """The error of ours inside Ray's, if there is one."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, AlignrayError):
-            return seen
-        inner = getattr(seen, "cause", None)
-        seen = inner if isinstance(inner, BaseException) else seen.__cause__
+def _explain(error: Exception, ours: AlignrayError | None) -> AlignrayError:
+    """The error that an actor ended with, or the last line of Ray's."""
+    if ours is not None:
+        return ours
     line = (str(error).strip().splitlines() or [""])[-1][:300]
     return EngineError("Ray Data", f"{type(error).__name__}: {line}", "", "run again to go on")
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from alignray.inference.engine import Request, Result
+from alignray.inference.engine import Request, RequestRejected, Result
 from alignray.records import SCHEMA_VERSION, RowStatus
 
 
@@ -44,6 +44,17 @@ class RowTask(Protocol):
         self, row: Mapping[str, Any], status: RowStatus, reason: str
     ) -> dict[str, Any]:
         """The row that ends without results, as unscored or failed, with its reason."""
+
+
+def raise_rejected(results: Sequence[Result]) -> None:
+    """Ends the row as unscored where any of its results is missing.
+
+    Raises:
+        RequestRejected: one of the requests could not be answered.
+    """
+    for result in results:
+        if result.rejected:
+            raise RequestRejected(result.rejected)
 
 
 def compute_salt(identity: Mapping[str, Any]) -> str:

@@ -13,7 +13,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from alignray.errors import EngineError
-from alignray.inference.engine import Engine, EngineDead, Request, RequestFailed, Result
+from alignray.inference.engine import (
+    Engine,
+    EngineDead,
+    Request,
+    RequestFailed,
+    RequestRejected,
+    Result,
+)
 from alignray.inference.lanes import Lanes
 
 _START_TRIES = 3
@@ -43,8 +50,10 @@ class Supervisor:
     async def run(self, requests: Sequence[Request]) -> list[Result]:
         """Answers the requests of one row on one engine, in their order.
 
+        A request that cannot be answered among others that can gives a result without outputs.
+
         Raises:
-            RequestRejected: one of them cannot be answered.
+            RequestRejected: none of them can be answered.
             RequestFailed: not answered, or the row killed the engine `max_tries` times.
             EngineError: the engine cannot be started.
         """
@@ -142,14 +151,24 @@ class Supervisor:
 
 
 async def _generate_all(engine: Engine, requests: Sequence[Request]) -> list[Result]:
-    """All requests at once; the first error cancels the others."""
+    """All requests at once; the first failure cancels the others."""
     if len(requests) == 1:
         return [await engine.generate(requests[0])]
-    tasks = [asyncio.ensure_future(engine.generate(request)) for request in requests]
+    tasks = [asyncio.ensure_future(_generate_or_reject(engine, request)) for request in requests]
     try:
-        return list(await asyncio.gather(*tasks))
+        results = list(await asyncio.gather(*tasks))
+        if all(result.rejected for result in results):
+            raise RequestRejected(results[0].rejected)
+        return results
     except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+async def _generate_or_reject(engine: Engine, request: Request) -> Result:
+    try:
+        return await engine.generate(request)
+    except RequestRejected as error:
+        return Result([], 0, rejected=error.reason)

@@ -182,7 +182,7 @@ class VLLMEngine:
     def _get_label_ids(self, labels: tuple[str, ...]) -> list[int]:
         assert self._chat is not None
         if labels not in self._label_ids:
-            encoded = [self._chat.encode_content(label) for label in labels]
+            encoded = [self._encode_label(label) for label in labels]
             for label, ids in zip(labels, encoded, strict=True):
                 if len(ids) != 1:
                     raise EngineError(
@@ -193,6 +193,12 @@ class VLLMEngine:
                     )
             self._label_ids[labels] = [ids[0] for ids in encoded]
         return self._label_ids[labels]
+
+    def _encode_label(self, label: str) -> list[int]:
+        """A label as the first token of an answer: some vocabularies join a space to it."""
+        assert self._chat is not None
+        as_answer = self._chat.encode_response(label)
+        return as_answer if len(as_answer) == 1 else self._chat.encode_content(label)
 
     async def _collect(self, request: Request, prompt_ids: list[int], params: Any) -> Result:
         from vllm.exceptions import VLLMValidationError

@@ -18,7 +18,12 @@ from alignray.config.inference import SamplingParams
 from alignray.config.ranking import RankConfig
 from alignray.inference.engine import Constraint, Request, Result, get_model_label
 from alignray.inference.identity import describe_engine
-from alignray.inference.row_task import compute_row_key, compute_salt, compute_seed
+from alignray.inference.row_task import (
+    compute_row_key,
+    compute_salt,
+    compute_seed,
+    raise_rejected,
+)
 from alignray.prompts import build_rank_message, load_rubric
 from alignray.ranking.judging import (
     build_ranked_row,
@@ -101,6 +106,7 @@ class RankTask:
     def build_row(self, row: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         """The prompt's columns, its responses and their mean ranks."""
         size = len(row["generations"])
+        raise_rejected(results)
         outputs = [result.outputs[0] for result in results]
         verdicts = [parse_order(o.text, size, o.finish_reason) for o in outputs]
         return (

@@ -25,7 +25,7 @@ from alignray.ranking.judging import (
     compute_form_digest,
     summarize_verdicts,
 )
-from alignray.ranking.verdicts import GRADES, Verdict, read_grade
+from alignray.ranking.verdicts import GRADES, Verdict, read_result
 from alignray.records import RankedPrompt, RowStatus
 
 EQUAL_WEIGHTS = 0.5
@@ -94,7 +94,7 @@ class ScoreTask:
 
     def build_row(self, row: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         """The prompt's columns, its responses and their grades."""
-        grades = [read_grade(result.outputs[0], self._verdict) for result in results]
+        grades = [read_result(result, self._verdict) for result in results]
         size = len(row["generations"])
         safety, helpfulness = grades[:size], grades[size:]
         mixed = [self._mix(s, h) for s, h in zip(safety, helpfulness, strict=True)]
@@ -105,7 +105,9 @@ class ScoreTask:
                 "safety": [grade.value for grade in safety],
                 "helpfulness": [grade.value for grade in helpfulness],
                 "prompt_tokens": sum(result.prompt_tokens for result in results),
-                "completion_tokens": sum(result.outputs[0].num_tokens for result in results),
+                "completion_tokens": sum(
+                    output.num_tokens for result in results for output in result.outputs
+                ),
             }
         )
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from alignray.inference.engine import Output
+from alignray.inference.engine import Output, Result
 from alignray.ranking.refusal import is_refusal
 
 GRADES = ("1", "2", "3", "4", "5")
@@ -73,6 +73,13 @@ class OrderVerdict:
     order: tuple[int, ...] | None
     """Numbers from 1 as shown to the judge."""
     reason: UnscoredReason | None = None
+
+
+def read_result(result: Result, verdict: Literal["logprobs", "choice"]) -> Verdict:
+    """The grade in a judge's result; an error where the judge could not take the request."""
+    if result.rejected:
+        return Verdict(None, UnscoredReason.ERROR)
+    return read_grade(result.outputs[0], verdict)
 
 
 def read_grade(output: Output, verdict: Literal["logprobs", "choice"]) -> Verdict:

@@ -6,7 +6,14 @@ import pytest
 
 from alignray.config.inference import SamplingParams
 from alignray.errors import EngineError
-from alignray.inference.engine import EngineDead, Output, Request, RequestFailed, Result
+from alignray.inference.engine import (
+    EngineDead,
+    Output,
+    Request,
+    RequestFailed,
+    RequestRejected,
+    Result,
+)
 from alignray.inference.lanes import Lanes
 from alignray.inference.supervisor import Supervisor
 
@@ -158,3 +165,24 @@ def test_cancelled_waiters_do_not_block_the_lanes():
             pass
 
     asyncio.run(run())
+
+
+def test_a_rejected_request_leaves_the_others_of_its_row():
+    class Picky(ScriptedEngine):
+        async def generate(self, request):
+            if request.request_id == "long":
+                raise RequestRejected("prompt_too_long")
+            return await super().generate(request)
+
+    async def run(texts):
+        supervisor = Supervisor(lambda: Picky([]))
+        try:
+            return await supervisor.run([request(text) for text in texts])
+        finally:
+            await supervisor.stop()
+
+    fine, rejected = asyncio.run(run(["a", "long"]))
+    assert fine.outputs[0].text == "A" and rejected.rejected == "prompt_too_long"
+    for texts in (["long"], ["long", "long"]):
+        with pytest.raises(RequestRejected, match="prompt_too_long"):
+            asyncio.run(run(texts))
