@@ -116,8 +116,19 @@ def open_stage(config: StageConfig, verb: str) -> Stage:
     if not (path / CONFIG_NAME).is_file():
         make_directory(path)
         write_json(path / CONFIG_NAME, claim)
-    finished = (path / RECORD_NAME).is_file()
+    finished = is_finished(config)
+    if not finished:
+        (path / RECORD_NAME).unlink(missing_ok=True)
     return Stage(path, verb, config, fingerprint, inputs, finished, time.time())
+
+
+def is_finished(config: StageConfig) -> bool:
+    """Whether nothing is left to do: there is a record, and no failed row is to be tried again."""
+    path = Path(config.output_dir).expanduser() / RECORD_NAME
+    if not path.is_file():
+        return False
+    retries = getattr(getattr(config, "pool", None), "retry", "never") == "failed"
+    return not (retries and read_json(path)["counts"]["failed"])
 
 
 def release_claim(output_dir: str | Path) -> None:

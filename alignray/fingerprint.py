@@ -13,6 +13,7 @@ from typing import Any
 
 from alignray.config.base import StageConfig
 from alignray.durable import compute_file_digest, read_json
+from alignray.errors import ArtifactError
 from alignray.models import compute_model_identity
 from alignray.records import SCHEMA_VERSION
 
@@ -49,7 +50,8 @@ def compute_data_identity(name: str) -> str:
     with the same result leaves what follows valid. `hh-rlhf:PATH` and `PATH:SPLIT` count by both
     name and content of the path.
     """
-    for part in (name, name.partition(":")[2], name.rpartition(":")[0]):
+    inner = name.partition(":")[2] if name.startswith("hh-rlhf") else name.rpartition(":")[0]
+    for part in (name, "" if name.startswith("pocket:") else inner):
         path = Path(part).expanduser()
         if part and path.exists():
             content = _digest_path(path)
@@ -60,7 +62,15 @@ def compute_data_identity(name: str) -> str:
 def _digest_path(path: Path) -> str:
     record_path = path / RECORD_NAME
     if record_path.is_file():
-        return _digest_json(read_json(record_path)["outputs"])
+        outputs = read_json(record_path).get("outputs")
+        if outputs is None:
+            raise ArtifactError(
+                str(path),
+                "the directory of a whole run",
+                "one of its stages",
+                f"such as {path}/rank",
+            )
+        return _digest_json(outputs)
     if path.is_file():
         return compute_file_digest(path)[:32]
     files = (file for file in sorted(path.rglob("*")) if file.is_file())

@@ -12,6 +12,8 @@ from alignray.config.ranking import locate_rubric
 from alignray.config.sampling import PromptSelection
 
 _RUBRICS = ("safety_rubric", "helpfulness_rubric")
+_LEFT_OUT = {*_RUBRICS, "max_unscored_rate"}
+"""Fields that do not enter the identity: counted by content, or a gate alone."""
 
 
 class BenchmarkConfig(Config):
@@ -86,10 +88,8 @@ class EvalConfig(StageConfig):
 
     def identity(self) -> dict[str, Any]:
         """As `StageConfig.identity`; models and rubrics count by content, not by path."""
-        identity = {k: v for k, v in super().identity().items() if k not in _RUBRICS}
-        return identity | {
-            "models": [[name, path is None] for name, path in self.models.items()]
-        }
+        identity = {k: v for k, v in super().identity().items() if k not in _LEFT_OUT}
+        return identity | {"models": [[name, path is None] for name, path in self.models.items()]}
 
     def inputs(self) -> dict[str, tuple[str, str]]:
         """As `Config.inputs`, and the models and rubrics."""

@@ -164,6 +164,8 @@ class PoolConfig(Where):
     """Tries of a row that was there when its engine died; then it is quarantined as failed."""
     stall_seconds: float = Field(default=600, gt=0, le=86400)
     """Without any progress for this long an engine counts as hung and is replaced."""
+    start_seconds: float = Field(default=1800, gt=0, le=86400)
+    """Longest start of an engine; one that takes longer counts as dead."""
     max_failed_rate: float = Field(default=0.01, ge=0, le=1)
     """Share of failed rows (at least 10 rows) above which the stage gives up."""
     retry: Literal["never", "failed"] = "never"

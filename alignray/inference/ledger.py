@@ -113,12 +113,15 @@ class ManifestWriter:
             StorageError: no space, no permission.
         """
         line = json.dumps(asdict(shard), separators=(",", ":")) + "\n"
+        size = self._path.stat().st_size if self._path.exists() else 0
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(line)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
+            if self._path.exists():
+                os.truncate(self._path, size)  # the next line must not continue a torn one
             raise explain_os_error(error, self._path) from error
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,27 +25,23 @@ from ray.data import ActorPoolStrategy, DataContext
 
 from alignray.artifacts import Counts
 from alignray.config.inference import EngineConfig, PoolConfig
-from alignray.durable import make_directory
 from alignray.errors import AlignrayError, EngineError
 from alignray.inference.chunks import Chunk, count_rows, plan_chunks
 from alignray.inference.cluster import connect
-from alignray.inference.consolidate import consolidate, recover_swap
+from alignray.inference.consolidate import consolidate
 from alignray.inference.engine import build_engine
-from alignray.inference.ledger import (
-    Shard,
-    check_salt,
-    collect_finished_rows,
-    read_shards,
-    remove_debris,
-)
+from alignray.inference.ledger import Shard, collect_finished_rows
 from alignray.inference.monitor import StageMonitor, Totals
+from alignray.inference.opening import open_ledger, resolve_engine
 from alignray.inference.row_runner import RowRunner
 from alignray.inference.row_task import RowTask
-from alignray.inference.stage_watch import StageWatch
+from alignray.inference.stage_watch import StageWatch, explain_failed_rate
 from alignray.inference.supervisor import Supervisor
 from alignray.progress import Progress
 
 _CHUNKS_PER_ACTOR = 4
+_ERROR_LINE = re.compile(r"[\w.]+(Error|Exception): ")
+"""A line of a traceback that names an error; the first is that of the innermost cause."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,7 @@ class RowActor:
             lambda: build_engine(spec.engine),
             max_tries=spec.pool.max_row_tries,
             stall_seconds=spec.pool.stall_seconds,
+            start_seconds=spec.pool.start_seconds,
         )
         self._monitor = monitor
         self._runner = RowRunner(spec.task, supervisor, spec.pool, spec.stage_dir, monitor)
@@ -115,19 +113,29 @@ def run_row_stage(
         EngineError: no engine can be started, or too many rows failed.
         LedgerError: the directory holds rows of another configuration.
     """
-    make_directory(stage_dir / "ledger")
-    recover_swap(stage_dir)
-    shards = read_shards(stage_dir)
-    check_salt(shards, task.salt, stage_dir)
-    remove_debris(stage_dir, shards)
+    stage_dir, input_files = stage_dir.resolve(), [file.resolve() for file in input_files]
+    shards = open_ledger(task, input_files, stage_dir)
     num_rows = count_rows(input_files)
     finished = collect_finished_rows(shards, retry_failed=pool.retry == "failed")
     chunks = plan_chunks(input_files, finished, _choose_chunk_rows(num_rows - len(finished), pool))
     totals = Totals()
     if chunks:
         with connect(), Progress(title, num_rows, len(finished)) as progress:
-            totals = _run_chunks(StageSpec(task, engine, pool, stage_dir), chunks, progress)
-    return _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
+            spec = StageSpec(task, resolve_engine(engine), pool, stage_dir)
+            totals = _run_chunks(spec, chunks, progress)
+    result = _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
+    _check_failed(result.counts, totals, pool)
+    return result
+
+
+def _check_failed(counts: Counts, totals: Totals, pool: PoolConfig) -> None:
+    """The limit of failed rows, over all runs of the stage."""
+    everything = Totals(
+        rows=counts.rows_in, failed=counts.failed, last_failure=totals.last_failure or "see data"
+    )
+    error = explain_failed_rate(everything, counts.rows_in, pool)
+    if error is not None:
+        raise error
 
 
 def _choose_chunk_rows(pending: int, pool: PoolConfig) -> int:
@@ -194,8 +202,9 @@ def _explain(error: Exception, ours: AlignrayError | None) -> AlignrayError:
     """The error that an actor ended with, or the last line of Ray's."""
     if ours is not None:
         return ours
-    line = (str(error).strip().splitlines() or [""])[-1][:300]
-    return EngineError("Ray Data", f"{type(error).__name__}: {line}", "", "run again to go on")
+    lines = [line.strip() for line in str(error).splitlines() if _ERROR_LINE.match(line.strip())]
+    line = (lines or [type(error).__name__])[0][:300]
+    return EngineError("Ray Data", line, "", "run again to go on")
 
 
 def _summarize(parts: Sequence[Shard], num_rows: int, totals: Totals) -> RowStageResult:

@@ -16,9 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alignray.durable import make_directory
-from alignray.inference.ledger import ManifestWriter, Shard, read_shards, write_shard
+from alignray.inference.ledger import (
+    ManifestWriter,
+    Shard,
+    collect_finished_rows,
+    read_shards,
+    write_shard,
+)
 from alignray.inference.row_task import RowTask
-from alignray.records import Prompt, RowStatus
+from alignray.records import RowStatus
+
+_OWN_COLUMNS = {"status", "reason", "key", "prompt_tokens", "completion_tokens"}
+"""Columns that a stage makes itself, though its input may have them too."""
 
 
 def reuse_rows(
@@ -26,8 +35,8 @@ def reuse_rows(
 ) -> int:
     """Commits the rows of earlier runs whose keys the new input has; returns how many.
 
-    Does nothing where the stage has rows of its own. Failed rows are not taken over. Memory holds
-    the keys of the input, one input file and one shard.
+    Failed rows are not taken over, nor rows that the stage has already. Memory holds the keys of
+    one input file, that file and one shard.
 
     Args:
         task: the stage's work on one row.
@@ -37,42 +46,55 @@ def reuse_rows(
     """
     make_directory(stage_dir / "ledger")
     shards = [(d, s) for d in earlier_dirs for s in read_shards(d) if s.salt == task.salt]
-    if not shards or read_shards(stage_dir):
+    if not shards:
         return 0
     manifest = ManifestWriter(stage_dir)
-    first, taken = 0, set[str]()
+    finished = collect_finished_rows(read_shards(stage_dir))
+    first, reused = 0, 0
     for file in input_files:
         table = pq.read_table(file)
-        wanted = {task.compute_key(row): i for i, row in enumerate(table.to_pylist())}
+        wanted = _index_keys(task, table, first, finished)
         for earlier, shard in shards:
             rows = _take_rows(earlier, shard, table, wanted, first)
             if rows is not None:
                 name = f"ledger/shard-{uuid.uuid4().hex[:16]}.parquet"
                 manifest.append(write_shard(stage_dir, name, rows, task.salt))
-                keys = rows["key"].to_pylist()
-                taken.update(keys)
-                for key in keys:
-                    del wanted[key]
+                reused += rows.num_rows
         first += table.num_rows
-    return len(taken)
+    return reused
+
+
+def _index_keys(
+    task: RowTask, table: pa.Table, first: int, finished: set[int]
+) -> dict[str, list[int]]:
+    """Key -> places in the table of the rows that are still wanted (equal rows share a key)."""
+    wanted: dict[str, list[int]] = {}
+    for place, row in enumerate(table.to_pylist()):
+        if first + place not in finished:
+            wanted.setdefault(task.compute_key(row), []).append(place)
+    return wanted
 
 
 def _take_rows(
-    earlier: Path, shard: Shard, new_input: pa.Table, wanted: dict[str, int], first: int
+    earlier: Path, shard: Shard, new_input: pa.Table, wanted: dict[str, list[int]], first: int
 ) -> pa.Table | None:
-    """The shard's rows that the new input has, with the new input's prompt columns."""
-    places = [i for i, key in enumerate(shard.keys) if key in wanted]
-    if not places:
+    """The shard's rows that the new input wants, with its columns; they are struck off."""
+    if not any(key in wanted for key in shard.keys):
         return None
-    old = pq.read_table(earlier / shard.path).take(places)
-    alive = [i for i, state in enumerate(old["status"].to_pylist()) if state != RowStatus.FAILED]
-    old = old.take(alive)
-    targets = [wanted[key] for key in old["key"].to_pylist()]
-    fresh = new_input.take(targets)
-    for name in Prompt.ARROW_SCHEMA.names:
-        column = fresh[name] if name != "row" else pa.array([first + t for t in targets])
-        index = old.schema.get_field_index(name)
-        old = old.set_column(
-            index, old.schema.field(index), column.cast(old.schema.field(index).type)
-        )
-    return old if old.num_rows else None
+    old = pq.read_table(earlier / shard.path)
+    sources, targets = [], []
+    states = old["status"].to_pylist()
+    for source, key in enumerate(old["key"].to_pylist()):
+        if key in wanted and states[source] != RowStatus.FAILED:
+            places = wanted.pop(key)
+            sources += [source] * len(places)
+            targets += places
+    if not sources:
+        return None
+    taken, fresh = old.take(sources), new_input.take(targets)
+    for name in set(old.column_names) & set(new_input.column_names) - _OWN_COLUMNS | {"row"}:
+        index = taken.schema.get_field_index(name)
+        field = taken.schema.field(index)
+        column = pa.array([first + t for t in targets]) if name == "row" else fresh[name]
+        taken = taken.set_column(index, field, column.cast(field.type))
+    return taken

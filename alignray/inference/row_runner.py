@@ -14,6 +14,7 @@ from alignray.config.inference import PoolConfig
 from alignray.inference.chunks import Chunk, read_chunk
 from alignray.inference.commit_buffer import CommitBuffer
 from alignray.inference.engine import RequestFailed, RequestRejected
+from alignray.inference.lanes import Lanes
 from alignray.inference.ledger import collect_finished_rows, read_shards
 from alignray.inference.monitor import Totals
 from alignray.inference.row_task import RowTask
@@ -22,6 +23,8 @@ from alignray.records import RowStatus
 
 _ALONE_FROM_ATTEMPT = 3
 """From this attempt at a chunk on, its rows are tried one by one: something kills the actor."""
+_ANY_NUMBER = 1 << 30
+"""Rows that may share an actor; how many the engine takes at once is the supervisor's concern."""
 
 
 class RowRunner:
@@ -41,6 +44,7 @@ class RowRunner:
         self._stage_dir = stage_dir
         self._monitor = monitor
         self._restarts_reported = 0
+        self._lanes = Lanes(_ANY_NUMBER)
         self._buffer = CommitBuffer(
             stage_dir, task, pool.commit_rows, pool.commit_seconds, self._report
         )
@@ -52,7 +56,9 @@ class RowRunner:
             attempt, strikes = await _as_future(self._monitor.begin.remote(chunk.number))
             rows = read_chunk(chunk)
             if attempt > 1:
-                finished = collect_finished_rows(read_shards(self._stage_dir))
+                finished = collect_finished_rows(
+                    read_shards(self._stage_dir), retry_failed=self._pool.retry == "failed"
+                )
                 rows = [row for row in rows if row["row"] not in finished]
             if attempt >= _ALONE_FROM_ATTEMPT:
                 await self._run_alone(chunk, rows, strikes)
@@ -62,7 +68,7 @@ class RowRunner:
         return committed
 
     async def _run_together(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        tasks = [asyncio.ensure_future(self._run_row(row)) for row in rows]
+        tasks = [asyncio.ensure_future(self._run_shared(row)) for row in rows]
         try:
             await asyncio.gather(*tasks)
         except BaseException:
@@ -78,13 +84,18 @@ class RowRunner:
         for row in rows:
             position = row["row"]
             deaths = strikes.get(position, 0)
-            if deaths + _ALONE_FROM_ATTEMPT - 1 >= self._pool.max_row_tries and deaths:
+            if deaths >= self._pool.max_row_tries:
                 reason = f"its worker died {deaths} times while it was tried alone"
                 await self._buffer.add(self._task.build_empty_row(row, RowStatus.FAILED, reason))
                 continue
-            await _as_future(self._monitor.open_row.remote(chunk.number, position))
+            async with self._lanes.alone():
+                await _as_future(self._monitor.open_row.remote(chunk.number, position))
+                await self._run_row(row)
+                await _as_future(self._monitor.close_row.remote(chunk.number, position))
+
+    async def _run_shared(self, row: Mapping[str, Any]) -> None:
+        async with self._lanes.share(1):
             await self._run_row(row)
-            await _as_future(self._monitor.close_row.remote(chunk.number, position))
 
     async def _run_row(self, row: Mapping[str, Any]) -> None:
         requests = 0

@@ -34,11 +34,17 @@ class Supervisor:
     """One engine, its restarts and its watchdog; all methods run on one event loop."""
 
     def __init__(
-        self, build: Callable[[], Engine], *, max_tries: int = 3, stall_seconds: float = 600
+        self,
+        build: Callable[[], Engine],
+        *,
+        max_tries: int = 3,
+        stall_seconds: float = 600,
+        start_seconds: float = 1800,
     ) -> None:
         self._build = build
         self._max_tries = max_tries
         self._stall_seconds = stall_seconds
+        self._start_seconds = start_seconds
         self._engine: Engine | None = None
         self._epoch = 0
         self._lock = asyncio.Lock()
@@ -108,9 +114,9 @@ class Supervisor:
         for attempt in range(_START_TRIES):
             engine = self._build()
             try:
-                await engine.start()
-            except EngineDead as death:
-                last = death.reason
+                await asyncio.wait_for(engine.start(), self._start_seconds)
+            except (EngineDead, TimeoutError) as death:
+                last = str(death) or f"no answer for {self._start_seconds:.0f} s"
                 await engine.stop()
                 await asyncio.sleep(attempt)
                 continue

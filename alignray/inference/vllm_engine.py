@@ -21,7 +21,7 @@ import psutil
 
 from alignray.chat import ChatTokenizer
 from alignray.config.inference import SamplingParams, VLLMEngineConfig
-from alignray.errors import EngineError
+from alignray.errors import ChatError, EngineError
 from alignray.inference.engine import (
     EngineDead,
     Output,
@@ -76,7 +76,7 @@ class VLLMEngine:
         )
         before = set(psutil.Process().children(recursive=True))
         try:
-            self._llm = self._build_llm()
+            self._llm = await asyncio.to_thread(self._build_llm)
         except Exception as error:  # vLLM raises many kinds; all mean it cannot start
             self._kill_children(before)
             raise EngineError(
@@ -98,7 +98,10 @@ class VLLMEngine:
         assert self._chat is not None and self._stopped is not None
         if self._llm is None or self._stopped.done():
             raise EngineDead("stopped")
-        prompt_ids = self._chat.encode_prompt(request.messages)
+        try:
+            prompt_ids = self._chat.encode_prompt(request.messages)
+        except ChatError as error:
+            raise RequestRejected(f"chat_template: {error.found}") from error
         if len(prompt_ids) >= self._max_model_len:
             raise RequestRejected(
                 f"prompt_too_long: {len(prompt_ids)} tokens, the model holds {self._max_model_len}"

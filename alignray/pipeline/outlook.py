@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from alignray.artifacts import CONFIG_NAME, describe_difference
+from alignray.artifacts import CONFIG_NAME, describe_difference, is_finished
 from alignray.config.base import StageConfig
 from alignray.durable import read_json
 from alignray.errors import AlignrayError, ArtifactError, SourceError
-from alignray.fingerprint import RECORD_NAME, compute_data_identity, compute_fingerprint
+from alignray.fingerprint import compute_data_identity, compute_fingerprint
 from alignray.models import compute_model_identity
 from alignray.sources.hub import parse_hub_name
 from alignray.sources.pocket_source import POCKET_SOURCE
@@ -76,7 +76,7 @@ def inspect_stage(config: StageConfig, verb: str) -> Outlook:
     if not claimed:
         return Outlook("new", inputs, fingerprint, "")
     if there == fingerprint:
-        finished = (path / RECORD_NAME).is_file()
+        finished = is_finished(config)
         return Outlook("finished" if finished else "resume", inputs, fingerprint, there)
     claim = {"verb": verb, "config": config.model_dump(mode="json"), "inputs": identified}
     return Outlook("differs", inputs, fingerprint, there, _explain(path, claimed, claim))

@@ -8,7 +8,8 @@ from typing import Any
 
 from alignray.artifacts import Stage, open_stage, read_record
 from alignray.config.sampling import SampleConfig
-from alignray.errors import ConfigError
+from alignray.errors import ConfigError, EngineError
+from alignray.inference.engine import get_model_label
 from alignray.inference.on_ray import RowStageResult, run_row_stage
 from alignray.inference.reuse import reuse_rows
 from alignray.sampling.select import select_prompts
@@ -41,6 +42,7 @@ def run_sample(config: SampleConfig, reuse_from: Sequence[Path] = ()) -> dict[st
     files = prepare_prompts(config, stage)
     reuse_rows(task, files, reuse_from, stage.path)
     result = run_row_stage(task, files, config.engine, config.pool, stage.path, "sample")
+    _check_answered(config, result)
     metrics = build_metrics(result) | {"source": read_audit(stage.path / PROMPTS_DIR)}
     return stage.write_record(result.counts, metrics)
 
@@ -63,6 +65,17 @@ def build_metrics(result: RowStageResult) -> dict[str, Any]:
         "requests_this_run": result.requests,
         "engine_restarts_this_run": result.restarts,
     }
+
+
+def _check_answered(config: SampleConfig, result: RowStageResult) -> None:
+    """A model that answers no prompt at all is a fault of the setting, not of the prompts."""
+    if result.counts.ok == 0:
+        raise EngineError(
+            get_model_label(config.engine, config.adapter),
+            f"none of {result.counts.rows_in} prompts was answered (reasons in the data)",
+            "at least one",
+            "mend the setting and choose another output_dir",
+        )
 
 
 def _check_adapter(config: SampleConfig) -> None:

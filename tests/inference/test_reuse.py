@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 from alignray.config.inference import FakeEngineConfig, SamplingParams
 from alignray.inference.engine import Output, Result
 from alignray.inference.ledger import ManifestWriter, build_table, read_shards, write_shard
+from alignray.inference.opening import open_ledger
 from alignray.inference.reuse import reuse_rows
 from alignray.records import Prompt, RowStatus
 from alignray.sampling.task import SampleTask
@@ -67,3 +68,29 @@ def test_a_stage_with_rows_of_its_own_is_left_alone(tmp_path):
     run_earlier(tmp_path / "now", task, ["two"])
     file = write_prompts(tmp_path / "in.parquet", ["one", "two"])
     assert reuse_rows(task, [file], [tmp_path / "old"], tmp_path / "now") == 0
+
+
+def test_equal_rows_share_a_key_and_both_are_taken_over(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    run_earlier(tmp_path / "old", task, ["one"])
+    file = write_prompts(tmp_path / "in.parquet", ["one", "one"])
+    assert reuse_rows(task, [file], [tmp_path / "old"], tmp_path / "now") == 2
+    [shard] = read_shards(tmp_path / "now")
+    assert shard.rows == [[0, 1]]
+
+
+def test_an_input_that_changed_keeps_the_rows_whose_keys_it_has(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    file = write_prompts(tmp_path / "in.parquet", ["one", "two"])
+    open_ledger(task, [file], tmp_path / "now")
+    rows = [
+        task.build_row(r, [Result([Output("x", "stop", 1)], 1)])
+        for r in build_prompts(["one", "two"])
+    ]
+    table = build_table(rows, task.output_schema)
+    shard = write_shard(tmp_path / "now", "ledger/shard-a.parquet", table, task.salt)
+    ManifestWriter(tmp_path / "now").append(shard)
+    assert open_ledger(task, [file], tmp_path / "now") == [shard]
+    file = write_prompts(tmp_path / "in.parquet", ["two", "three"])
+    [kept] = open_ledger(task, [file], tmp_path / "now")
+    assert kept.rows == [[0, 0]] and kept.keys == [shard.keys[1]]
