@@ -73,7 +73,9 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         """Shows the last state and ends the line."""
-        self._show()
+        last = self._window[-1]
+        if (last.rows, last.tokens) != (self._shown.rows, self._shown.tokens) or not last.rows:
+            self._show()
         if self._terminal:
             self._stream.write("\n")
             self._stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from typing import Any
@@ -65,7 +66,7 @@ def _write_data(
         _show(progress, ranked.num_rows, statuses)
         _check_yield(tables, config)
         pairs.finish()
-        if config.sft_per_prompt > 0:
+        if _has_best(tables, config):
             best.finish()
     return tables, statuses
 
@@ -86,13 +87,17 @@ def _check_yield(tables: PairTables, config: PairsConfig) -> None:
             f"responses whose ratings differ by at least {config.margin}",
             "lower margin, sample more or more varied responses, or look at the ranking",
         )
-    if config.sft_per_prompt > 0 and total.best_responses == 0:
-        raise VerdictError(
-            config.ranked,
-            f"no response of {total.prompts} prompts is rated {config.sft_min_rating} or more",
-            "best responses for data/sft.parquet",
-            "lower sft_min_rating, or set sft_per_prompt=0",
+
+
+def _has_best(tables: PairTables, config: PairsConfig) -> bool:
+    """Whether data/sft.parquet has rows; said aloud where it was asked for and has none."""
+    if config.sft_per_prompt > 0 and tables.total.best_responses == 0:
+        print(
+            f"pairs: no data/sft.parquet: no response of {tables.total.prompts} prompts is rated"
+            f" {config.sft_min_rating} or more (sft_min_rating)",
+            file=sys.stderr,
         )
+    return config.sft_per_prompt > 0 and tables.total.best_responses > 0
 
 
 def _build_counts(statuses: Counter[str]) -> Counts:

@@ -62,12 +62,13 @@ def test_no_pairs_is_an_error_with_the_reasons(tmp_path):
     assert not (tmp_path / "pairs" / "record.json").exists()
 
 
-def test_no_best_response_is_an_error(tmp_path):
+def test_no_best_response_is_said_and_leaves_the_pairs(tmp_path, capsys):
     ranked = write_ranked([build_row([3.0, 1.0])], tmp_path / "rank")
-    with pytest.raises(VerdictError, match="sft_min_rating"):
-        run(ranked, tmp_path / "a")
+    run(ranked, tmp_path / "a")
+    assert "no response of 1 prompts is rated 4.0 or more" in capsys.readouterr().err
     run(ranked, tmp_path / "b", sft_per_prompt=0)
-    assert [path.name for path in (tmp_path / "b" / "data").iterdir()] == ["train.parquet"]
+    for name in ("a", "b"):
+        assert [path.name for path in (tmp_path / name / "data").iterdir()] == ["train.parquet"]
 
 
 def test_input_that_is_no_ranking(ranked, tmp_path):
