@@ -23,33 +23,8 @@ from alignray.errors import (
     AlignrayError,
     ConfigError,
 )
+from alignray.usage import render_command_help, render_stage_help, render_usage
 from alignray.verbs import VERBS, Verb
-
-USAGE = """usage: alignray <verb> [--config FILE] [key=value ...] [--dry-run] [--address A] [--json]
-
-Safety alignment of language models on Ray.
-
-stages (each with --help, --dry-run):
-{stages}
-
-recipes:
-  plan RECIPE [--out DIR] [stage.key=value ...] [--json]    what it would do
-  run RECIPE --out DIR [stage.key=value ...] [--address A]  do it, or go on with it
-  status DIR [--json]                                       where it is
-  report DIR                                                write report.json and report.html again
-
-  doctor [--json]   what this machine can run
-  --version
-
-exit codes: 0 done, 1 failed, 2 bad input (nothing was done), 3 done but some rows failed,
-130 interrupted. RAY_ADDRESS or --address joins a cluster; a local Ray is started otherwise."""
-
-STAGE_USAGE = """usage: alignray {name} [--config FILE] [key=value ...] [options]
-
-  --config FILE   YAML file; key=value arguments (values in YAML) override it
-  --dry-run       print the configuration, what would be read and written, and end
-  --address A     Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
-  --json          print the stage's record as JSON"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,9 +65,16 @@ def _dispatch(arguments: list[str], place: list[Path]) -> int:
     if name == "--version":
         print(f"alignray {alignray.__version__}")
         return 0
+    wants_help = any(argument in ("-h", "--help") for argument in rest)
     if name in VERBS:
+        if wants_help:
+            print(render_stage_help(VERBS[name]), end="")
+            return 0
         return _run_verb(VERBS[name], rest, place)
     command = COMMANDS.get(name)
+    if command is not None and wants_help:
+        print(render_command_help(name))
+        return 0
     if command is None:
         from alignray.config.loading import suggest
 
@@ -102,18 +84,7 @@ def _dispatch(arguments: list[str], place: list[Path]) -> int:
     return command(rest, place)
 
 
-def render_usage() -> str:
-    """The text of `alignray --help`."""
-    stages = "\n".join(f"  {verb.name:<8} {verb.summary}" for verb in VERBS.values())
-    return USAGE.format(stages=stages)
-
-
 def _run_verb(verb: Verb, arguments: list[str], place: list[Path]) -> int:
-    if "-h" in arguments or "--help" in arguments:
-        from alignray.config.help import render_help
-
-        print(render_help(verb.load_config_class(), STAGE_USAGE.format(name=verb.name)), end="")
-        return 0
     from alignray.config.loading import load_config
     from alignray.pipeline import commands
 
@@ -187,7 +158,7 @@ def _parse(
     name: str, arguments: list[str], options: list[str], flags: list[str], first: str | None = None
 ) -> Any:
     """The arguments of one command; what is neither option nor flag is a `key=value`."""
-    parser = _Parser(f"alignray {name}", allow_abbrev=False, usage=f"see alignray --help ({name})")
+    parser = _Parser(f"alignray {name}", allow_abbrev=False, add_help=False)
     for option in options:
         parser.add_argument(option)
     for flag in flags:
@@ -198,8 +169,10 @@ def _parse(
         if not parsed.overrides:
             raise ConfigError("arguments", f"no {first}", f"alignray {name} {first.upper()}")
         setattr(parsed, first, parsed.overrides.pop(0))
-    if first == "directory" and parsed.overrides:
-        raise ConfigError("arguments", f"{parsed.overrides[0]!r}", f"one {first}")
+    if name in ("status", "report", "doctor") and parsed.overrides:
+        raise ConfigError(
+            "arguments", f"{parsed.overrides[0]!r}", "", f"see alignray {name} --help"
+        )
     return parsed
 
 

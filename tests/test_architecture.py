@@ -36,7 +36,7 @@ FLOORS = [
     {"sampling", "ranking"},
     {"evaluation", "serving"},
     {"verbs"},
-    {"doctor", "pipeline"},
+    {"doctor", "pipeline", "usage"},
     {"cli"},
     {"__main__"},
 ]
@@ -161,7 +161,7 @@ def compute_nesting(body: list[ast.stmt]) -> int:
 
 @pytest.mark.parametrize(
     "arguments",
-    [None, ["--help"], *([verb, "--help"] for verb in VERBS)],
+    [None, ["--help"], *([verb, "--help"] for verb in [*VERBS, "run"])],
     ids=lambda a: "import" if a is None else a[0],
 )
 def test_imports_and_help_are_light_and_fast(arguments):

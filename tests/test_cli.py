@@ -13,7 +13,7 @@ import yaml
 
 import alignray
 import alignray.verbs
-from alignray.cli import main
+from alignray.cli import COMMANDS, main
 from alignray.pipeline.commands import hide_secrets
 from alignray.verbs import VERBS
 from tests.pipeline import toy_stages
@@ -60,6 +60,14 @@ def test_help_of_each_verb(capsys, verb):
     assert "output_dir  (text, not empty, required)" in text
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(capsys, name):
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"usage: alignray {name}" in text
+    assert ("stages  (map of" in text) == (name in ("plan", "run"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -72,7 +80,8 @@ def test_help_of_each_verb(capsys, verb):
         (["run", "none.yaml"], "no --out"),
         (["run"], "no recipe"),
         (["plan", "none.yaml"], "none.yaml: no such file"),
-        (["status", "a", "b"], "'b'; expected one directory"),
+        (["status", "a", "b"], "'b'; see alignray status --help"),
+        (["doctor", "x=1"], "'x=1'"),
     ],
 )
 def test_wrong_arguments_are_one_line(capsys, arguments, expected):
@@ -109,7 +118,7 @@ def test_dry_run_says_what_is_missing_and_exits_0(capsys, tmp_path):
 def test_dry_run_does_not_load_heavy_libraries(tmp_path):
     (tmp_path / "p.txt").write_text("Hello\n")
     code = (
-        "import sys; from alignray.cli import main; "
+        "import sys; from alignray.cli import COMMANDS, main; "
         f"main(['sample', 'engine.type=fake', 'prompts={tmp_path}/p.txt', "
         f"'output_dir={tmp_path}/o', '--dry-run']); "
         "print([m for m in ('torch', 'ray', 'vllm', 'transformers') if m in sys.modules])"

@@ -1,0 +1,87 @@
+"""The texts of `--help`; those of stages are made from their configuration classes."""
+
+from __future__ import annotations
+
+from alignray.verbs import VERBS, Verb
+
+_ALL = """usage: alignray <verb> [--config FILE] [key=value ...] [--dry-run] [--address A] [--json]
+
+Safety alignment of language models on Ray.
+
+stages (each with --help, --dry-run):
+{stages}
+
+recipes:
+  plan RECIPE [--out DIR] [stage.key=value ...] [--json]    what it would do
+  run RECIPE --out DIR [stage.key=value ...] [--address A]  do it, or go on with it
+  status DIR [--json]                                       where it is
+  report DIR                                                write report.json and report.html again
+
+  doctor [--json]   what this machine can run
+  --version
+
+exit codes: 0 done, 1 failed, 2 bad input (nothing was done), 3 done but some rows failed,
+130 interrupted. RAY_ADDRESS or --address joins a cluster; a local Ray is started otherwise."""
+
+_STAGE = """usage: alignray {name} [--config FILE] [key=value ...] [options]
+
+  --config FILE   YAML file; key=value arguments (values in YAML) override it
+  --dry-run       print the configuration, what would be read and written, and end
+  --address A     Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
+  --json          print the stage's record as JSON"""
+
+_COMMANDS = {
+    "plan": """usage: alignray plan RECIPE [--out DIR] [stage.key=value ...] [--json]
+
+What `alignray run` would do with the same arguments, stage by stage: run, resume, skip (finished),
+rerun (settings changed; the old directory is moved aside), check (depends on what is made before).
+Nothing is touched. Rows, requests and tokens are upper bounds.
+
+  --out DIR   run directory (default: runs/NAME of the recipe)
+  --json      the plan as JSON, with the configuration of every stage
+
+{recipe}""",
+    "run": """usage: alignray run RECIPE --out DIR [stage.key=value ...] [--address A] [--dry-run]
+
+Runs the stages of a recipe that are not finished, each in DIR/<stage>, then writes DIR/record.json,
+DIR/report.json and DIR/report.html. The same command again goes on where it stopped. Stages of
+other settings are moved aside to DIR/.superseded and never written over.
+
+  --out DIR     run directory; it belongs to one recipe
+  --address A   Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
+  --dry-run     the same as alignray plan
+
+{recipe}""",
+    "status": """usage: alignray status DIR [--json]
+
+Where a run (or a single stage) is: the state of each stage, its rows in, ok, unscored and failed,
+its times, and what stopped it. Read from files alone, while a run is at work or not.""",
+    "report": """usage: alignray report DIR
+
+Writes DIR/report.json and DIR/report.html again, out of the records of the finished stages.""",
+    "doctor": """usage: alignray doctor [--json]
+
+What this machine can run, a line per finding: ok, note (something is missing or short) or bad.""",
+}
+
+
+def render_usage() -> str:
+    """The text of `alignray --help`."""
+    stages = "\n".join(f"  {verb.name:<8} {verb.summary}" for verb in VERBS.values())
+    return _ALL.format(stages=stages)
+
+
+def render_stage_help(verb: Verb) -> str:
+    """The text of `alignray <verb> --help`: every key with type, bounds, default, documentation."""
+    from alignray.config.help import render_help
+
+    return render_help(verb.load_config_class(), _STAGE.format(name=verb.name))
+
+
+def render_command_help(name: str) -> str:
+    """The text of `alignray <command> --help`; with the form of recipes where it takes one."""
+    from alignray.config import recipe
+    from alignray.config.help import render_help
+
+    form = f"{(recipe.__doc__ or '').strip()}\n\n{render_help(recipe.RecipeFile, '').strip()}"
+    return _COMMANDS[name].replace("{recipe}", form)
