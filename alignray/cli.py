@@ -170,7 +170,8 @@ def _parse(
             raise ConfigError("arguments", f"no {first}", f"alignray {name} {first.upper()}")
         setattr(parsed, first, parsed.overrides.pop(0))
     if name in ("status", "report", "doctor") and parsed.overrides:
-        raise ConfigError(
+        extra = parsed.overrides[0]
+        raise ConfigError("arguments", f"{extra!r}", "", f"see alignray {name} --help")
             "arguments", f"{parsed.overrides[0]!r}", "", f"see alignray {name} --help"
         )
     return parsed
