@@ -172,8 +172,6 @@ def _parse(
     if name in ("status", "report", "doctor") and parsed.overrides:
         extra = parsed.overrides[0]
         raise ConfigError("arguments", f"{extra!r}", "", f"see alignray {name} --help")
-            "arguments", f"{parsed.overrides[0]!r}", "", f"see alignray {name} --help"
-        )
     return parsed
 
 
