@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from alignray.chat import ChatTokenizer
     from alignray.training.method import TrainerParts
 
-IDENTICAL = "identical_responses"
+IDENTICAL = "identical_answers"
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,9 @@ def test_responses_that_a_cut_makes_equal_are_too_long():
     assert cut == Skipped("too_long")
 
 
-def test_identical_responses_teach_nothing():
+def test_identical_answers_teach_nothing():
     same = build_dpo_columns(PROMPT, CHOSEN, CHOSEN, Limits(9, "none"))
-    assert same == Skipped("identical_responses")
+    assert same == Skipped("identical_answers")
 
 
 def test_a_pair_is_encoded_with_the_border_before_the_response(tiny_model):

@@ -157,7 +157,7 @@ def test_dpo_names_the_pairs_that_it_leaves_out(dpo_stage):
     _, record, _ = dpo_stage
     assert record["counts"] == {"in": 21, "ok": 19, "unscored": 2, "failed": 0}
     skipped = record["metrics"]["rows"]["skipped"]
-    assert skipped["identical_responses"] == {"rows": 1, "first": ["p4"]}
+    assert skipped["identical_answers"] == {"rows": 1, "first": ["row 4"]}
     assert skipped["too_long"] == {"rows": 1, "first": ["p9"]}
 
 
@@ -213,13 +213,16 @@ def test_killed_and_run_again_is_uninterrupted_to_the_last_digit(dpo_stage, tmp_
 
     config, undisturbed, reference = dpo_stage
     out = tmp_path / "killed"
-    killed = config.model_copy(update={"output_dir": str(out), "save_steps": 1})
+    keep = {"output_dir": str(out), "save_steps": 1, "save_total_limit": 100}
+    killed = config.model_copy(update=keep)
     request = tmp_path / "config.json"
     request.write_text(json.dumps(killed.model_dump(mode="json")))
     kill_after_checkpoint(request, out, step=2)
-    tear(out / "checkpoints" / "checkpoint-2")
+    # Workers may get a step further before they notice that their driver is gone.
+    steps = [int(p.name.split("-")[1]) for p in (out / "checkpoints").glob("checkpoint-*")]
+    tear(out / "checkpoints" / f"checkpoint-{max(steps)}")
     record = run_dpo(killed)
-    assert record["metrics"]["resumed_from"] == "checkpoint-1"
+    assert record["metrics"]["resumed_from"] == f"checkpoint-{max(steps) - 1}"
     assert_same_run(record, undisturbed)
     wanted = load_file(reference / "model" / "adapter_model.safetensors")
     found = load_file(out / "model" / "adapter_model.safetensors")
@@ -272,20 +275,25 @@ def assert_same_run(record: dict, undisturbed: dict) -> None:
 
 
 @pytest.mark.heavy
-def test_a_diverging_run_ends_with_one_line(tiny_model, data, tmp_path, ray_session):
+def test_a_loss_that_is_not_a_number_ends_the_run_with_one_line(
+    tiny_model, data, tmp_path, ray_session
+):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    broken = tmp_path / "broken"
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.model.norm.weight.data[0] = float("nan")
+    model.save_pretrained(broken)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(broken)
     config = SFTStageConfig(
         output_dir=str(tmp_path / "nan"),
-        model_name_or_path=str(tiny_model),
+        model_name_or_path=str(broken),
         dataset=str(data),
-        use_peft=False,
-        learning_rate=1,
-        optim="sgd",
-        max_grad_norm=0,
-        max_steps=40,
+        max_steps=9,
         resources=ONE_WORKER,
         **STEPS,
     )
-    with pytest.raises(TrainingError, match=r"step \d+: (loss|grad_norm) is (nan|inf)") as caught:
+    with pytest.raises(TrainingError, match=r"step 1: loss is nan") as caught:
         run_sft(config)
     assert "lower learning_rate" in str(caught.value)
     assert not (tmp_path / "nan" / "record.json").exists()
