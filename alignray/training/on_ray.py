@@ -41,7 +41,7 @@ from alignray.training.encoding import (
 )
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
-from alignray.training.policy import check_model, get_context_length
+from alignray.training.policy import check_model, get_context_length, locate_models
 from alignray.training.sft import SFTMethod
 from alignray.training.worker import (
     CHECKPOINTS_DIR,
@@ -130,7 +130,7 @@ def _train(
 
         has_eval = evaluated is not None and evaluated.rows
         job = TrainJob(
-            config=config,
+            config=locate_models(config),
             method=method,
             stage_dir=stage.path.resolve(),
             train_rows=ray.put(build_table(rows)),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignray.config.base import get_input_kind
 from alignray.config.training import TrainingConfig
 from alignray.errors import ModelError
 from alignray.models import ADAPTER_CONFIG, is_adapter, load_model_config, resolve_model
@@ -37,6 +38,17 @@ def check_model(config: TrainingConfig) -> None:
     adapter = resolve_model(config.adapter_name_or_path)
     if Path(adapter).is_dir():
         _check_adapter(config, read_adapter_config(adapter))
+
+
+def locate_models(config: TrainingConfig) -> TrainingConfig:
+    """The configuration with absolute paths of models: workers have a directory of their own."""
+    names = {
+        name: getattr(config, name)
+        for name, info in type(config).model_fields.items()
+        if get_input_kind(info) == "model"
+    }
+    located = {name: resolve_model(given) for name, given in names.items() if given is not None}
+    return config.model_copy(update=located)
 
 
 def read_adapter_config(adapter: str) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def dpo_stage(sft_stage, tmp_path_factory):
     dpo = DPOStageConfig(
         output_dir=str(dpo_out),
         model_name_or_path=config.model_name_or_path,
-        adapter_name_or_path=str(out / "model"),
+        # Relative, as in `alignray run --out runs/x`: workers run in another directory.
+        adapter_name_or_path=os.path.relpath(out / "model"),
         dataset=config.dataset,
         eval_dataset=config.dataset,
         learning_rate=5e-3,
