@@ -85,8 +85,15 @@ class ChatTokenizer:
         self.template_digest = hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @classmethod
-    def load(cls, name_or_path: str, revision: str = "main") -> ChatTokenizer:
+    def load(
+        cls, name_or_path: str, revision: str = "main", *, chat_template: str | None = None
+    ) -> ChatTokenizer:
         """Loads the tokenizer of a model, an adapter or a directory with a tokenizer alone.
+
+        Args:
+            name_or_path: the model, adapter or directory.
+            revision: revision on the hub.
+            chat_template: Jinja text of the template to use instead of the tokenizer's own.
 
         Raises:
             ModelError: there is none, or it cannot be read.
@@ -107,6 +114,8 @@ class ChatTokenizer:
                 f"no tokenizer that transformers can load ({line[:200]})",
                 "tokenizer.json or tokenizer.model, and tokenizer_config.json",
             ) from error
+        if chat_template is not None:
+            tokenizer.chat_template = chat_template
         return cls(tokenizer, name_or_path)
 
     def encode_prompt(self, messages: Sequence[Message]) -> list[int]:

@@ -62,13 +62,13 @@ VERBS: dict[str, Verb] = {
         ),
         Verb(
             "sft",
-            "alignray.config.training:SFTStageConfig",
+            "alignray.config.sft:SFTStageConfig",
             "alignray.training.on_ray:run_sft",
             "supervised fine-tuning on dialogues",
         ),
         Verb(
             "dpo",
-            "alignray.config.training:DPOStageConfig",
+            "alignray.config.dpo:DPOStageConfig",
             "alignray.training.on_ray:run_dpo",
             "direct preference optimization on pairs",
         ),

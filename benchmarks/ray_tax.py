@@ -31,8 +31,7 @@ def build_conversations(count: int) -> list[list[dict[str, str]]]:
     """Prompts of about 20 words."""
     words = "please explain in a few plain words how one can take good care of garden tool"
     return [
-        [{"role": "user", "content": f"{words} number {i} on a {i % 7} day"}]
-        for i in range(count)
+        [{"role": "user", "content": f"{words} number {i} on a {i % 7} day"}] for i in range(count)
     ]
 
 
@@ -50,9 +49,7 @@ def run_bare(model: Path, count: int) -> dict[str, Any]:
         enable_chunked_prefill=False,
         seed=0,
     )
-    params = [
-        SamplingParams(n=N, max_tokens=MAX_TOKENS, top_p=0.95, seed=i) for i in range(count)
-    ]
+    params = [SamplingParams(n=N, max_tokens=MAX_TOKENS, top_p=0.95, seed=i) for i in range(count)]
     outputs = llm.chat(build_conversations(count), params, use_tqdm=False)  # type: ignore[arg-type]
     return {"tokens": sum(len(o.token_ids) for out in outputs for o in out.outputs)}
 

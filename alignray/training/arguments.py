@@ -8,10 +8,11 @@ from typing import Any
 from alignray.config.training import TrainingConfig, compute_accumulation_steps
 from alignray.models import resolve_model
 from alignray.training.deepspeed import build_deepspeed_config
+from alignray.training.strategy import Strategy
 
 
 def build_arguments(
-    config: TrainingConfig, checkpoints_dir: Path, has_eval: bool
+    config: TrainingConfig, strategy: Strategy, checkpoints_dir: Path, has_eval: bool
 ) -> dict[str, Any]:
     """Keyword arguments of SFTConfig and DPOConfig that do not depend on the method.
 
@@ -23,8 +24,8 @@ def build_arguments(
     return {
         "output_dir": str(checkpoints_dir),
         "learning_rate": config.learning_rate,
-        "lr_scheduler_type": config.lr_scheduler_type,
-        "warmup_steps": config.warmup_ratio,
+        "lr_scheduler_type": _get_scheduler(config),
+        "warmup_steps": config.warmup_steps or config.warmup_ratio,
         "num_train_epochs": config.num_train_epochs,
         "max_steps": config.max_steps or -1,
         "per_device_train_batch_size": config.resources.per_device_train_batch_size,
@@ -33,6 +34,9 @@ def build_arguments(
             config.train_batch_size, config.resources
         ),
         "optim": config.optim,
+        "adam_beta1": config.adam_beta1,
+        "adam_beta2": config.adam_beta2,
+        "adam_epsilon": config.adam_epsilon,
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
         "gradient_checkpointing": config.gradient_checkpointing,
@@ -47,15 +51,26 @@ def build_arguments(
         "logging_steps": config.logging_steps,
         "logging_nan_inf_filter": False,
         "include_num_input_tokens_seen": "non_padding",
-        "report_to": config.report_to,
+        "report_to": list(config.report_to),
         "disable_tqdm": True,
         "remove_unused_columns": True,
         "dataloader_pin_memory": not on_cpu,
         "use_cpu": on_cpu,
         "accelerator_config": {"use_configured_state": on_cpu},
-        "deepspeed": build_deepspeed_config(config),
+        **_build_sharding(config, strategy),
         "model_init_kwargs": build_model_arguments(config),
     }
+
+
+def _get_scheduler(config: TrainingConfig) -> str:
+    """The name for transformers; `step` is ours (`trainer.py`) and stands on `constant`."""
+    return "constant" if config.lr_scheduler_type == "step" else config.lr_scheduler_type
+
+
+def _build_sharding(config: TrainingConfig, strategy: Strategy) -> dict[str, Any]:
+    if strategy.name != "fsdp":
+        return {"deepspeed": build_deepspeed_config(config, strategy)}
+    return {"fsdp": "full_shard auto_wrap", "fsdp_config": {"version": 2}}
 
 
 def build_model_arguments(config: TrainingConfig) -> dict[str, Any] | None:
@@ -63,6 +78,8 @@ def build_model_arguments(config: TrainingConfig) -> dict[str, Any] | None:
     if config.adapter_name_or_path is not None:
         return None
     arguments: dict[str, Any] = {"dtype": config.dtype, "device_map": None}
+    if config.resources.attn_implementation != "auto":
+        arguments["attn_implementation"] = config.resources.attn_implementation
     if not Path(resolve_model(config.model_name_or_path)).is_dir():
         arguments["revision"] = config.model_revision
     return arguments

@@ -24,8 +24,8 @@ _PREFIX = "checkpoint-"
 _WHOLE_FILE_BYTES = 64 * 1024 * 1024
 _EDGE_BYTES = 1024 * 1024
 
-Layout = dict[str, int]
-"""What a sharded checkpoint is bound to: `num_workers` and `zero_stage`."""
+Layout = dict[str, int | str]
+"""What a checkpoint is bound to: `strategy`, and `num_workers` where it is sharded."""
 
 
 def commit_checkpoint(checkpoint: Path, layout: Layout) -> None:

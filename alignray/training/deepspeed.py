@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from alignray.config.training import TrainingConfig, TrainingResources, compute_accumulation_steps
+from alignray.training.strategy import Strategy
 
 
-def build_deepspeed_config(config: TrainingConfig) -> dict[str, Any]:
+def build_deepspeed_config(config: TrainingConfig, strategy: Strategy) -> dict[str, Any]:
     """DeepSpeed's settings, every value explicit.
 
     Bucket sizes are DeepSpeed's own: transformers' `auto` derives much smaller ones from the hidden
@@ -23,7 +24,7 @@ def build_deepspeed_config(config: TrainingConfig) -> dict[str, Any]:
         "gradient_clipping": config.max_grad_norm,
         "bf16": {"enabled": config.bf16},
         "fp16": {"enabled": False},
-        "zero_optimization": _build_zero(resources),
+        "zero_optimization": _build_zero(resources, strategy.zero_stage),
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": 1_000_000_000,
@@ -31,9 +32,9 @@ def build_deepspeed_config(config: TrainingConfig) -> dict[str, Any]:
     }
 
 
-def _build_zero(resources: TrainingResources) -> dict[str, Any]:
-    zero: dict[str, Any] = {"stage": resources.zero_stage}
-    if resources.zero_stage == 3:
+def _build_zero(resources: TrainingResources, stage: int) -> dict[str, Any]:
+    zero: dict[str, Any] = {"stage": stage}
+    if stage == 3:
         zero["stage3_gather_16bit_weights_on_model_save"] = True
     if resources.offload != "none":
         zero["offload_optimizer"] = {"device": "cpu", "pin_memory": resources.num_gpus > 0}

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alignray.config.training import DPOStageConfig
+from alignray.config.dpo import DPOStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_preferences
 from alignray.training.encoding import TOO_LONG, UNREADABLE, Limits, Skipped, TokenColumns

@@ -43,6 +43,8 @@ class EncodedRows:
     """All rows of a data set, encoded. Rows in = rows + skipped, by construction."""
 
     rows: list[TokenColumns] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """Names of the rows, in their order."""
     skipped: dict[str, list[str]] = field(default_factory=dict)
     """Reason -> names of the rows left out, in order."""
     truncated: int = 0
@@ -74,9 +76,9 @@ class EncodedRows:
 def encode_rows(
     rows: Iterable[Mapping[str, Any]],
     encode_row: Callable[[Mapping[str, Any]], tuple[TokenColumns, bool] | Skipped],
-) -> EncodedRows:
+    encoded: EncodedRows,
+) -> None:
     """Encodes all rows; `encode_row` gives (columns, was cut) or the reason to leave a row out."""
-    encoded = EncodedRows()
     for index, row in enumerate(rows):
         result = encode_row(row)
         if isinstance(result, Skipped):
@@ -84,8 +86,8 @@ def encode_rows(
         else:
             columns, was_cut = result
             encoded.rows.append(columns)
+            encoded.names.append(name_row(row, index))
             encoded.truncated += was_cut
-    return encoded
 
 
 def add_excluded(encoded: EncodedRows, excluded: Mapping[str, list[int]]) -> None:

@@ -13,7 +13,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from typing import Any
 import pyarrow as pa
 
 from alignray.artifacts import Stage, open_stage
-from alignray.chat import ChatTokenizer
-from alignray.config.training import DPOStageConfig, SFTStageConfig, TrainingConfig
+from alignray.config.dpo import DPOStageConfig
+from alignray.config.sft import SFTStageConfig
+from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
 from alignray.progress import Progress
@@ -41,8 +42,14 @@ from alignray.training.encoding import (
 )
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
-from alignray.training.policy import check_model, get_context_length, locate_models
+from alignray.training.policy import check_model, get_context_length, load_tokenizer, locate_models
 from alignray.training.sft import SFTMethod
+from alignray.training.strategy import (
+    Strategy,
+    choose_strategy,
+    measure_weights,
+    measure_worker,
+)
 from alignray.training.worker import (
     CHECKPOINTS_DIR,
     FAILURE_NAME,
@@ -60,17 +67,15 @@ _POLL_SECONDS = 0.5
 
 def run_sft(config: SFTStageConfig) -> dict[str, Any]:
     """Supervised fine-tuning; returns the stage's record."""
-    return run_training(config, SFTMethod(), config.dataset, config.eval_dataset)
+    return run_training(config, SFTMethod())
 
 
 def run_dpo(config: DPOStageConfig) -> dict[str, Any]:
     """Direct preference optimization; returns the stage's record."""
-    return run_training(config, DPOMethod(), config.dataset, config.eval_dataset)
+    return run_training(config, DPOMethod())
 
 
-def run_training(
-    config: TrainingConfig, method: Method, dataset: str, eval_dataset: str | None
-) -> dict[str, Any]:
+def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
     """Trains, going on from the newest whole checkpoint, and writes model, card and record.
 
     Raises:
@@ -81,9 +86,14 @@ def run_training(
     stage = open_stage(config, method.verb)
     if stage.finished:
         return read_json(stage.path / "record.json")
-    encoded = encode_dataset(config, method, dataset)
-    check_rows(encoded, dataset, config.train_batch_size)
-    evaluated = None if eval_dataset is None else encode_dataset(config, method, eval_dataset)
+    parts = config.list_datasets()
+    encoded = encode_datasets(config, method, parts)
+    names = " + ".join(part.dataset for part in parts)
+    check_rows(encoded, names, config.train_batch_size)
+    evaluated = None
+    if config.eval_dataset is not None:
+        part = DatasetPart(dataset=config.eval_dataset)
+        evaluated = encode_datasets(config, method, (part,))
     if not (stage.path / CHECKPOINTS_DIR / SUMMARY_NAME).is_file():
         _train(stage, method, encoded, evaluated)
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)
@@ -97,16 +107,20 @@ def run_training(
     return stage.write_record(build_counts(encoded), metrics)
 
 
-def encode_dataset(config: TrainingConfig, method: Method, dataset: str) -> EncodedRows:
-    """All rows of a data set as token columns, bounded by max_length and the model's context."""
-    tokenizer = ChatTokenizer.load(config.model_name_or_path, config.model_revision)
+def encode_datasets(
+    config: TrainingConfig, method: Method, parts: Sequence[DatasetPart]
+) -> EncodedRows:
+    """The rows of data sets as token columns, bounded by max_length and the model's context."""
+    tokenizer = load_tokenizer(config)
     context = get_context_length(config)
     max_length = config.max_length if context is None else min(config.max_length, context)
     limits = Limits(max_length, config.truncation_mode)
-    audit = SourceAudit()
-    rows = method.load_rows(dataset, audit)
-    encoded = encode_rows(rows, lambda row: method.encode(row, tokenizer, limits))
-    add_excluded(encoded, audit.excluded)
+    encoded = EncodedRows()
+    for part in parts:
+        audit = SourceAudit()
+        rows = method.load_rows(part.dataset, audit)
+        encode_rows(rows, lambda row: method.encode(row, tokenizer, limits), encoded)
+        add_excluded(encoded, audit.excluded)
     return encoded
 
 
@@ -132,6 +146,7 @@ def _train(
         job = TrainJob(
             config=locate_models(config),
             method=method,
+            strategy=_choose_strategy(config),
             stage_dir=stage.path.resolve(),
             train_rows=ray.put(build_table(rows)),
             eval_rows=ray.put(build_table(evaluated.rows)) if has_eval else None,
@@ -139,6 +154,15 @@ def _train(
         find_checkpoint(job.checkpoints_dir, job.layout)
         with _shown_progress(stage, config, len(rows)):
             _fit(job)
+
+
+def _choose_strategy(config: TrainingConfig) -> Strategy:
+    import psutil
+    import ray
+
+    kinds = {name for name in ray.cluster_resources() if name.startswith("accelerator_type:")}
+    worker_bytes = measure_worker(config, kinds, psutil.virtual_memory().total)
+    return choose_strategy(config, measure_weights(config), worker_bytes)
 
 
 def _fit(job: TrainJob) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignray.chat import ChatTokenizer
 from alignray.config.base import get_input_kind
 from alignray.config.training import TrainingConfig
 from alignray.errors import ModelError
@@ -89,6 +90,15 @@ def get_context_length(config: TrainingConfig) -> int | None:
     """The model's context in tokens, where its config.json is at hand."""
     length = load_model_config(config.model_name_or_path).get("max_position_embeddings")
     return None if length is None else int(length)
+
+
+def load_tokenizer(config: TrainingConfig) -> ChatTokenizer:
+    """The tokenizer, with the template that rows are encoded with and the model is saved with."""
+    return ChatTokenizer.load(
+        config.tokenizer_name_or_path or config.model_name_or_path,
+        config.model_revision,
+        chat_template=config.chat_template,
+    )
 
 
 def load_policy(config: TrainingConfig) -> str | PeftModel:

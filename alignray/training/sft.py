@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alignray.config.training import SFTStageConfig
+from alignray.config.sft import SFTStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_dialogues
 from alignray.training.encoding import (

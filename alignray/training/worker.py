@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from alignray.config.training import TrainingConfig
 from alignray.durable import write_json
 from alignray.errors import TrainingError
+from alignray.training.checkpoints import Layout
 from alignray.training.method import Method, TrainerParts
+from alignray.training.strategy import Strategy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +40,7 @@ class TrainJob:
 
     config: TrainingConfig
     method: Method
+    strategy: Strategy
     stage_dir: Path
     train_rows: Any
     """Ray object reference of an Arrow table of token columns, whole global batches."""
@@ -50,10 +53,12 @@ class TrainJob:
         return self.stage_dir / CHECKPOINTS_DIR
 
     @property
-    def layout(self) -> dict[str, int]:
-        """What its sharded checkpoints are bound to."""
-        resources = self.config.resources
-        return {"num_workers": resources.num_workers, "zero_stage": resources.zero_stage}
+    def layout(self) -> Layout:
+        """What its checkpoints are bound to; sharded ones to the number of workers as well."""
+        layout: Layout = {"strategy": self.strategy.name}
+        if self.strategy.name != "replicated":
+            layout["num_workers"] = self.config.resources.num_workers
+        return layout
 
 
 def train_on_worker(settings: dict[str, TrainJob]) -> None:
@@ -123,21 +128,21 @@ def _build_trainer(job: TrainJob) -> Trainer:
     import ray
     from datasets import Dataset
 
-    from alignray.chat import ChatTokenizer
     from alignray.training.arguments import build_arguments
-    from alignray.training.policy import build_peft_config, load_policy
+    from alignray.training.policy import build_peft_config, load_policy, load_tokenizer
     from alignray.training.watch import CheckpointCommitter, LossGuard, ProgressTeller
 
     config = job.config
     table: pa.Table = ray.get(job.train_rows)
     eval_table = None if job.eval_rows is None else ray.get(job.eval_rows)
-    tokenizer = ChatTokenizer.load(config.model_name_or_path, config.model_revision)
     parts = TrainerParts(
         config=config,
-        arguments=build_arguments(config, job.checkpoints_dir, eval_table is not None),
+        arguments=build_arguments(
+            config, job.strategy, job.checkpoints_dir, eval_table is not None
+        ),
         load_policy=lambda: load_policy(config),
         peft_config=build_peft_config(config),
-        tokenizer=tokenizer.tokenizer,
+        tokenizer=load_tokenizer(config).tokenizer,
         train_dataset=Dataset(table),
         eval_dataset=None if eval_table is None else Dataset(eval_table),
         callbacks=[

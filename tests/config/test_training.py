@@ -2,12 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from alignray.artifacts import compute_fingerprint
-from alignray.config.training import (
-    DPOStageConfig,
-    SFTStageConfig,
-    TrainingResources,
-    compute_accumulation_steps,
-)
+from alignray.config.dpo import DPOStageConfig
+from alignray.config.sft import SFTStageConfig
+from alignray.config.training import TrainingResources, compute_accumulation_steps
 
 BASE = {"output_dir": "o", "model_name_or_path": "m", "dataset": "d"}
 
@@ -29,8 +26,12 @@ def test_a_global_batch_that_does_not_divide_is_refused():
 def test_where_a_training_runs_and_what_it_tells_do_not_change_what_it_is():
     one = SFTStageConfig(**BASE)
     other = SFTStageConfig(
-        **BASE, save_steps=7, save_total_limit=9, logging_steps=1, report_to="tensorboard",
-        resources={"num_workers": 2, "per_device_train_batch_size": 4, "zero_stage": 1},
+        **BASE,
+        save_steps=7,
+        save_total_limit=9,
+        logging_steps=1,
+        report_to=["tensorboard"],
+        resources={"num_workers": 2, "per_device_train_batch_size": 4, "strategy": "zero1"},
     )
     assert compute_fingerprint(one, "sft", {}) == compute_fingerprint(other, "sft", {})
 
@@ -75,7 +76,7 @@ def test_the_losses_are_those_of_trl():
 
     import trl
 
-    from alignray.config.training import DPOLoss
+    from alignray.config.dpo import TRLLoss
 
     source = (Path(trl.__file__).parent / "trainer" / "dpo_trainer.py").read_text()
-    assert set(get_args(DPOLoss)) == set(re.findall(r'if loss_type == "(\w+)":', source))
+    assert set(get_args(TRLLoss)) == set(re.findall(r'if loss_type == "(\w+)":', source))

@@ -12,7 +12,7 @@ from alignray.training.checkpoints import (
     read_manifest,
 )
 
-LAYOUT = {"num_workers": 2, "zero_stage": 3}
+LAYOUT = {"num_workers": 2, "strategy": "zero3"}
 
 
 def write_checkpoint(directory, step, committed=True):
@@ -61,7 +61,7 @@ def test_a_harmed_newest_checkpoint_is_passed_over(tmp_path, harm):
 def test_another_layout_is_refused_in_one_line(tmp_path):
     write_checkpoint(tmp_path, 8)
     with pytest.raises(TrainingError) as caught:
-        find_checkpoint(tmp_path, {"num_workers": 4, "zero_stage": 3})
+        find_checkpoint(tmp_path, {"num_workers": 4, "strategy": "zero3"})
     text = str(caught.value)
     assert "resources.num_workers=2" in text and "resources.num_workers=4" in text
     assert "\n" not in text

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from alignray.chat import ChatTokenizer
-from alignray.config.training import DPOStageConfig
+from alignray.config.dpo import DPOStageConfig
 from alignray.training.dpo import DPOMethod, build_dpo_columns, build_loss_terms
 from alignray.training.encoding import Limits, Skipped
 

@@ -20,7 +20,9 @@ def _encode_even(row):
 
 
 def test_every_row_is_used_or_named_with_its_reason():
-    encoded = encode_rows([{"value": v, "prompt_id": f"p{v}"} for v in range(7)], _encode_even)
+    encoded = EncodedRows()
+    encode_rows([{"value": v, "prompt_id": f"p{v}"} for v in range(7)], _encode_even, encoded)
+    assert encoded.names == ["p0", "p2", "p4", "p6"]
     assert [row["input_ids"] for row in encoded.rows] == [[0], [2], [4], [6]]
     assert encoded.skipped == {"odd": ["p1", "p3", "p5"]}
     assert encoded.truncated == 1
@@ -30,7 +32,9 @@ def test_every_row_is_used_or_named_with_its_reason():
 
 def test_rows_without_id_are_named_by_source_then_position():
     rows = [{"value": 1, "source": "train.jsonl:7"}, {"value": 3}]
-    assert encode_rows(rows, _encode_even).skipped == {"odd": ["train.jsonl:7", "row 1"]}
+    encoded = EncodedRows()
+    encode_rows(rows, _encode_even, encoded)
+    assert encoded.skipped == {"odd": ["train.jsonl:7", "row 1"]}
 
 
 def test_a_row_that_its_source_excludes_counts_once_under_its_first_reason():
@@ -76,5 +80,3 @@ def test_too_few_rows_is_one_line_with_all_counts():
 
 def test_exactly_one_global_batch_is_enough():
     check_rows(EncodedRows(rows=[{"input_ids": [1]}] * 8), "pairs.parquet", 8)
-
-

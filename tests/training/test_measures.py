@@ -1,6 +1,6 @@
 import pytest
 
-from alignray.config.training import DPOStageConfig
+from alignray.config.dpo import DPOStageConfig
 from alignray.training.card import build_model_card
 from alignray.training.encoding import EncodedRows
 from alignray.training.measures import build_metrics
@@ -8,8 +8,13 @@ from alignray.training.measures import build_metrics
 
 def make_summary(points):
     return {
-        "steps": len(points), "epochs": 1.0, "tokens": 500, "resumed_from": None,
-        "setup_seconds": 1.0, "train_seconds": 2.0, "save_seconds": 0.1,
+        "steps": len(points),
+        "epochs": 1.0,
+        "tokens": 500,
+        "resumed_from": None,
+        "setup_seconds": 1.0,
+        "train_seconds": 2.0,
+        "save_seconds": 0.1,
         "log_history": [
             *points,
             {"step": 2, "eval_loss": 0.6, "eval_rewards/margins": 0.2},

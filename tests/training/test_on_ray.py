@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from alignray.config.training import DPOStageConfig, SFTStageConfig
+from alignray.config.dpo import DPOStageConfig
+from alignray.config.sft import SFTStageConfig
 from alignray.errors import ModelError, SourceError, TrainingError
 from alignray.training.on_ray import build_table, run_dpo, run_sft
 from tests.training.conftest import build_dialogues, build_pairs, write_rows
