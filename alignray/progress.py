@@ -1,6 +1,7 @@
 """Progress of one stage on stderr: a bar on a terminal, plain lines elsewhere.
 
     sample    62% [#######-----] 312/500 rows  ETA 0:41  1,204 tokens/s  0 unscored  1 failed
+    sft       62% [#######-----] 312/500 rows  ETA 0:41  9,412 tokens/s  loss 1.204
 
 Lines come at most every 10 seconds, or at every 5 % where that is rarer, and once at the end, so
 that the log of a job stays short. Standard library alone.
@@ -59,6 +60,7 @@ class Progress:
         self._start = Snapshot(clock(), 0, 0)
         self._window: deque[Snapshot] = deque([self._start])
         self._troubles = (0, 0)
+        self._note = ""
         self._shown = self._start
 
     def __enter__(self) -> Self:
@@ -80,9 +82,20 @@ class Progress:
             self._stream.write("\n")
             self._stream.flush()
 
-    def update(self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0) -> None:
-        """Takes the sums of this run alone so far, and shows them when it is time."""
+    def rebase(self, total: int, done: int) -> None:
+        """Takes what is known only when the work begins: rows in all, and of earlier runs."""
+        self.total, self.done = total, done
+        self._window = deque([Snapshot(self._clock(), 0, 0)])
+
+    def update(
+        self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0, note: str = ""
+    ) -> None:
+        """Takes the sums of this run alone so far, and shows them when it is time.
+
+        A note takes the place of the unscored and failed rows, e.g. the loss of a training.
+        """
         now = Snapshot(self._clock(), rows, tokens)
+        self._note = note
         self._window.append(now)
         while len(self._window) > 2 and now.time - self._window[0].time > _WINDOW_SECONDS:
             self._window.popleft()
@@ -118,14 +131,14 @@ class Progress:
         speed = (last.rows - first.rows) / seconds
         tokens = (last.tokens - first.tokens) / seconds if last is not first else 0.0
         unscored, failed = self._troubles
+        troubles = f"{unscored} unscored  {failed} failed"
         filled = int(share * _BAR_WIDTH)
         bar = f" [{'#' * filled}{'-' * (_BAR_WIDTH - filled)}]" if self._terminal else ""
         parts = [
             f"{self.title:<8} {share:4.0%}{bar} {rows:,}/{self.total:,} rows",
             self._render_time(rows, speed),
             f"{tokens:,.0f} tokens/s" if last.tokens else "",
-            f"{unscored} unscored",
-            f"{failed} failed",
+            self._note or troubles,
         ]
         return "  ".join(part for part in parts if part)
 

@@ -69,3 +69,22 @@ def test_format_seconds():
         "12:03",
         "3:07:55",
     ]
+
+
+def test_a_note_takes_the_place_of_the_troubles():
+    now, stream = [0.0], io.StringIO()
+    with Progress("sft", 100, stream=stream, clock=lambda: now[0]) as progress:
+        now[0] = 10.0
+        progress.update(10, 5000, note="loss 1.25")
+    last = stream.getvalue().splitlines()[-1]
+    assert last == "sft       10% 10/100 rows  ETA 1:30  500 tokens/s  loss 1.25"
+
+
+def test_rebased_progress_counts_speed_from_its_new_start():
+    now, stream = [0.0], io.StringIO()
+    with Progress("sft", 90, stream=stream, clock=lambda: now[0]) as progress:
+        now[0] = 20.0
+        progress.rebase(100, 40)
+        now[0] = 25.0
+        progress.update(10)
+    assert "50% 50/100 rows  ETA 0:25" in stream.getvalue().splitlines()[-1]

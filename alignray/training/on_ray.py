@@ -12,10 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +23,6 @@ from alignray.config.sft import SFTStageConfig
 from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
-from alignray.progress import Progress
 from alignray.sources import SourceAudit
 from alignray.training.card import build_model_card
 from alignray.training.checkpoints import find_checkpoint
@@ -40,6 +36,7 @@ from alignray.training.encoding import (
     encode_rows,
     fill_last_batch,
 )
+from alignray.training.follow import show_progress
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
 from alignray.training.policy import check_model, get_context_length, load_tokenizer, locate_models
@@ -62,7 +59,6 @@ from alignray.training.worker import (
 )
 
 _RAY_DIR = "ray"
-_POLL_SECONDS = 0.5
 
 
 def run_sft(config: SFTStageConfig) -> dict[str, Any]:
@@ -152,7 +148,8 @@ def _train(
             eval_rows=ray.put(build_table(evaluated.rows)) if has_eval else None,
         )
         find_checkpoint(job.checkpoints_dir, job.layout)
-        with _shown_progress(stage, config, len(rows)):
+        progress = stage.path / LOGS_DIR / PROGRESS_NAME
+        with show_progress(progress, stage.path.name, config, len(rows)):
             _fit(job)
 
 
@@ -237,39 +234,3 @@ def _connected() -> Iterator[None]:
 
     with connect():
         yield
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """What the progress display needs to know."""
-
-    path: Path
-    batch: int
-
-
-@contextlib.contextmanager
-def _shown_progress(stage: Stage, config: TrainingConfig, num_rows: int) -> Iterator[None]:
-    """Shows what worker 0 writes to logs/progress.json while the block runs."""
-    path = stage.path / LOGS_DIR / PROGRESS_NAME
-    path.unlink(missing_ok=True)
-    steps = config.max_steps or int(num_rows // config.train_batch_size * config.num_train_epochs)
-    total = steps * config.train_batch_size
-    done = threading.Event()
-    with Progress(stage.path.name, total) as progress:
-        watched = _Watched(path, config.train_batch_size)
-        thread = threading.Thread(target=_follow, args=(watched, progress, done), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
-
-def _follow(watched: _Watched, progress: Progress, done: threading.Event) -> None:
-    finished = False
-    while not finished:
-        finished = done.wait(_POLL_SECONDS)
-        if watched.path.is_file():
-            told = read_json(watched.path)
-            progress.update(told["step"] * watched.batch, told["tokens"])

@@ -70,20 +70,20 @@ class ProgressTeller(TrainerCallback):
     """Writes logs/progress.json on worker 0 for whoever watches the stage."""
 
     def __init__(self, path: Path, seconds: float = 0.5) -> None:
-        """Remembers the loss."""
         self.path = path
         self.seconds = seconds
+        self.begun = 0.0
         self.started = 0.0
         self.first_step = 0
         self.first_tokens = 0
         self.last_written = 0.0
-        self.loss: float | None = None
+        self.losses: dict[str, float | None] = {"loss": None, "eval_loss": None}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Takes the first state."""
-        self.started = time.monotonic()
+        self.begun, self.started = time.time(), time.monotonic()
         self.first_step, self.first_tokens = state.global_step, int(state.num_input_tokens_seen)
         self._tell(state)
 
@@ -95,16 +95,22 @@ class ProgressTeller(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """Tells how far the run is, not too often."""
-        self.loss = (logs or {}).get("loss", self.loss)
+        """Remembers the losses."""
+        for name in self.losses:
+            self.losses[name] = (logs or {}).get(name, self.losses[name])
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Tells how far the run is, not too often."""
-        is_last = state.global_step >= state.max_steps
-        if is_last or time.monotonic() - self.last_written >= self.seconds:
+        if time.monotonic() - self.last_written >= self.seconds:
             self._tell(state)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Tells the last state, with the losses of the last step."""
+        self._tell(state)
 
     def _tell(self, state: TrainerState) -> None:
         if not state.is_world_process_zero:
@@ -115,9 +121,12 @@ class ProgressTeller(TrainerCallback):
         left = state.max_steps - state.global_step
         tokens = state.num_input_tokens_seen - self.first_tokens
         progress = {
+            "begun": self.begun,
+            "first_step": self.first_step,
             "step": state.global_step,
             "steps": state.max_steps,
-            "loss": self.loss,
+            **self.losses,
+            "first_tokens": self.first_tokens,
             "tokens": int(state.num_input_tokens_seen),
             "tokens_per_second": round(tokens / seconds, 1),
             "eta_seconds": round(left * seconds / steps, 1) if steps else None,
