@@ -60,7 +60,7 @@ class Progress:
         self._start = Snapshot(clock(), 0, 0)
         self._window: deque[Snapshot] = deque([self._start])
         self._troubles = (0, 0)
-        self._note = ""
+        self.note: str | None = None
         self._shown = self._start
 
     def __enter__(self) -> Self:
@@ -88,14 +88,14 @@ class Progress:
         self._window = deque([Snapshot(self._clock(), 0, 0)])
 
     def update(
-        self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0, note: str = ""
+        self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0, note: str | None = None
     ) -> None:
         """Takes the sums of this run alone so far, and shows them when it is time.
 
         A note takes the place of the unscored and failed rows, e.g. the loss of a training.
         """
         now = Snapshot(self._clock(), rows, tokens)
-        self._note = note
+        self.note = note
         self._window.append(now)
         while len(self._window) > 2 and now.time - self._window[0].time > _WINDOW_SECONDS:
             self._window.popleft()
@@ -138,7 +138,7 @@ class Progress:
             f"{self.title:<8} {share:4.0%}{bar} {rows:,}/{self.total:,} rows",
             self._render_time(rows, speed),
             f"{tokens:,.0f} tokens/s" if last.tokens else "",
-            self._note or troubles,
+            troubles if self.note is None else self.note,
         ]
         return "  ".join(part for part in parts if part)
 

@@ -158,7 +158,8 @@ class TrainingConfig(OptimizerFields):
     """Measurement by which the best checkpoint becomes the result, e.g. `eval_loss` or
     `eval_rewards/accuracies`; the last step's weights by default."""
     greater_is_better: bool | None = None
-    """Direction of that metric; by default lower for names that end in `loss`, else greater."""
+    """Direction of that metric; by default lower for names that end in `loss` or `perplexity`, else
+    greater."""
     save_steps: int = Field(default=100, ge=1)
     """Steps between two checkpoints; the last step is always one."""
     save_total_limit: int = Field(default=2, ge=1)
@@ -227,8 +228,14 @@ class TrainingConfig(OptimizerFields):
     def _check_hub(self) -> Self:
         if self.push_to_hub and self.hub_model_id is None:
             raise ValueError("push_to_hub is true, but there is no hub_model_id (owner/name)")
-        if self.metric_for_best_model is not None and self.eval_dataset is None:
-            raise ValueError("metric_for_best_model needs an eval_dataset to measure it on")
+        return self
+
+    @model_validator(mode="after")
+    def _check_evaluation(self) -> Self:
+        measured = self.eval_dataset is not None and self.eval_strategy != "no"
+        for name in ("metric_for_best_model", "eval_samples"):
+            if getattr(self, name) and not measured:
+                raise ValueError(f"{name} needs an eval_dataset, and an eval_strategy but `no`")
         return self
 
 

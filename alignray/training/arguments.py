@@ -10,15 +10,18 @@ from alignray.models import resolve_model
 from alignray.training.deepspeed import build_deepspeed_config
 from alignray.training.strategy import Strategy
 
+_LESS_IS_BETTER = ("loss", "perplexity")
+
 
 def build_arguments(
-    config: TrainingConfig, strategy: Strategy, checkpoints_dir: Path, has_eval: bool
+    config: TrainingConfig, strategy: Strategy, checkpoints_dir: Path, eval_steps: int | None
 ) -> dict[str, Any]:
     """Keyword arguments of SFTConfig and DPOConfig that do not depend on the method.
 
     transformers keeps every checkpoint (`save_total_limit=None`): it would delete the last good one
     before the new one is known to be whole. `watch.py` prunes instead. A loss that is not finite
-    is not filtered, it ends the run.
+    is not filtered, it ends the run. Curves go out by `reporters.py`, hence no `report_to`.
+    `eval_steps` are those between two evaluations (`compute_eval_steps`); None for no evaluation.
     """
     on_cpu = config.resources.num_gpus == 0
     return {
@@ -43,15 +46,13 @@ def build_arguments(
         "bf16": config.bf16,
         "seed": config.seed,
         "data_seed": config.seed,
-        "eval_strategy": config.eval_strategy if has_eval else "no",
-        "eval_steps": config.eval_steps,
+        **build_evaluation(config, eval_steps),
         "save_strategy": "steps",
-        "save_steps": config.save_steps,
         "save_total_limit": None,
         "logging_steps": config.logging_steps,
         "logging_nan_inf_filter": False,
         "include_num_input_tokens_seen": "non_padding",
-        "report_to": list(config.report_to),
+        "report_to": "none",
         "disable_tqdm": True,
         "remove_unused_columns": True,
         "dataloader_pin_memory": not on_cpu,
@@ -59,6 +60,42 @@ def build_arguments(
         "accelerator_config": {"use_configured_state": on_cpu},
         **_build_sharding(config, strategy),
         "model_init_kwargs": build_model_arguments(config),
+    }
+
+
+def compute_eval_steps(config: TrainingConfig, num_rows: int) -> int | None:
+    """Steps between two evaluations, an epoch's where it is per epoch; None for no evaluation.
+
+    transformers evaluates per epoch after it has written the checkpoint of the epoch's last step;
+    counted in steps, the evaluation comes first, is part of the checkpoint, and can judge it.
+    Whichever it is, it also evaluates after the last step.
+    """
+    if config.eval_strategy == "no":
+        return None
+    if config.eval_strategy == "epoch":
+        return max(1, num_rows // config.train_batch_size)
+    return config.eval_steps
+
+
+def build_evaluation(config: TrainingConfig, eval_steps: int | None) -> dict[str, Any]:
+    """When to evaluate and save; with `metric_for_best_model`, the best checkpoint is the result.
+
+    transformers then wants `save_steps` to be those of the evaluation; the checkpoints every
+    `config.save_steps` are asked for by `watch.CheckpointCommitter`.
+    """
+    if eval_steps is None:
+        return {"eval_strategy": "no", "save_steps": config.save_steps}
+    schedule = {"eval_strategy": "steps", "eval_steps": eval_steps}
+    metric = config.metric_for_best_model
+    if metric is None:
+        return {**schedule, "save_steps": config.save_steps}
+    greater = config.greater_is_better
+    return {
+        **schedule,
+        "save_steps": eval_steps,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": metric,
+        "greater_is_better": not metric.endswith(_LESS_IS_BETTER) if greater is None else greater,
     }
 
 

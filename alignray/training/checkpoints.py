@@ -75,13 +75,13 @@ def read_manifest(checkpoint: Path) -> dict[str, Any] | None:
     return manifest if whole and files else None
 
 
-def prune_checkpoints(checkpoints_dir: Path, keep: int) -> None:
-    """Deletes all but the newest `keep` committed checkpoints, and torn ones older than those."""
+def prune_checkpoints(checkpoints_dir: Path, keep: int, best_step: int | None = None) -> None:
+    """Deletes all but the best and the newest `keep` whole ones, and torn ones older than those."""
     checkpoints = sorted(_list_checkpoints(checkpoints_dir), key=parse_step, reverse=True)
     committed = [path for path in checkpoints if (path / MANIFEST_NAME).is_file()]
     for path in checkpoints:
         is_old = len(committed) >= keep and parse_step(path) < parse_step(committed[keep - 1])
-        if is_old:
+        if is_old and parse_step(path) != best_step:
             delete_checkpoint(path)
 
 
@@ -97,6 +97,11 @@ def delete_checkpoint(checkpoint: Path) -> None:
     """Deletes a checkpoint, its manifest first, so that half a checkpoint never counts."""
     (checkpoint / MANIFEST_NAME).unlink(missing_ok=True)
     shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def name_checkpoint(checkpoints_dir: Path, step: int) -> Path:
+    """The directory of a step's checkpoint, in transformers' naming."""
+    return checkpoints_dir / f"{_PREFIX}{step}"
 
 
 def parse_step(checkpoint: Path) -> int:

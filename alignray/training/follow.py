@@ -28,7 +28,9 @@ def show_progress(path: Path, title: str, config: TrainingConfig, num_rows: int)
     path.unlink(missing_ok=True)
     batch, done = config.train_batch_size, threading.Event()
     rows = config.max_steps * batch if config.max_steps else int(num_rows * config.num_train_epochs)
-    with Progress(title, rows) as progress:
+    progress = Progress(title, rows)
+    progress.note = ""
+    with progress:
         thread = threading.Thread(target=_follow, args=(path, batch, progress, done), daemon=True)
         thread.start()
         try:

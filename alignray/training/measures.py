@@ -21,13 +21,16 @@ def build_metrics(
     `grad_norm`, `learning_rate`, and for DPO `rewards/chosen`, `rewards/rejected`,
     `rewards/accuracies`, `rewards/margins`, `logps/*` (means over the steps since the entry
     before). The last entry's values are repeated at the top, `loss` as the mean of the last tenth
-    of the curve, `first_loss` as its first value.
+    of the curve, `first_loss` as its first value; `eval_*` are those of the step whose weights are
+    the result (`result_step`): the last one, or the best by `metric_for_best_model`.
     """
     history = [_clean(entry) for entry in summary["log_history"]]
     curve = [entry for entry in history if "loss" in entry]
     evaluations = [entry for entry in history if "eval_loss" in entry]
+    result_step = summary["steps"] if summary["best_step"] is None else summary["best_step"]
     metrics: dict[str, Any] = {
         "steps": summary["steps"],
+        "result_step": result_step,
         "epochs": summary["epochs"],
         "tokens": summary["tokens"],
         "resumed_from": summary["resumed_from"],
@@ -38,7 +41,8 @@ def build_metrics(
         "curve": curve,
         "evaluations": evaluations,
     }
-    for entry in (*curve[-1:], *evaluations[-1:]):
+    judged = [entry for entry in evaluations if entry["step"] == result_step]
+    for entry in (*curve[-1:], *(judged or evaluations)[-1:]):
         metrics |= {name: value for name, value in entry.items() if "loss" in name or "/" in name}
     if curve:
         metrics["first_loss"] = curve[0]["loss"]

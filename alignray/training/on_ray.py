@@ -39,6 +39,7 @@ from alignray.training.encoding import (
 from alignray.training.follow import show_progress
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
+from alignray.training.observers import check_eval_rows, check_reporters
 from alignray.training.policy import check_model, get_context_length, load_tokenizer, locate_models
 from alignray.training.sft import SFTMethod
 from alignray.training.strategy import (
@@ -79,6 +80,7 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
         TrainingError: nothing to train on, a diverged loss, workers that died too often.
     """
     check_model(config)
+    check_reporters(config)
     stage = open_stage(config, method.verb)
     if stage.finished:
         return read_json(stage.path / "record.json")
@@ -90,6 +92,7 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
     if config.eval_dataset is not None:
         part = DatasetPart(dataset=config.eval_dataset)
         evaluated = encode_datasets(config, method, (part,))
+    check_eval_rows(config, evaluated)
     if not (stage.path / CHECKPOINTS_DIR / SUMMARY_NAME).is_file():
         _train(stage, method, encoded, evaluated)
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)

@@ -12,7 +12,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from alignray.durable import write_json
 from alignray.errors import TrainingError
-from alignray.training.checkpoints import Layout, commit_checkpoint, prune_checkpoints
+from alignray.training.checkpoints import (
+    Layout,
+    commit_checkpoint,
+    name_checkpoint,
+    prune_checkpoints,
+    read_manifest,
+)
 
 _DIVERGED = "lower learning_rate, or raise warmup_ratio"
 
@@ -24,15 +30,20 @@ class CheckpointCommitter(TrainerCallback):
     part of a checkpoint, so only then is the curve of a resumed run that of an undisturbed one.
     """
 
-    def __init__(self, checkpoints_dir: Path, layout: Layout, keep: int) -> None:
+    def __init__(
+        self, checkpoints_dir: Path, layout: Layout, save_steps: int, save_total_limit: int
+    ) -> None:
         self.checkpoints_dir = checkpoints_dir
         self.layout = layout
-        self.keep = keep
+        self.save_steps = save_steps
+        self.save_total_limit = save_total_limit
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Asks for a log entry at each checkpoint."""
+        """Asks for a checkpoint every `save_steps`, and for a log entry at each."""
+        if state.global_step % self.save_steps == 0:
+            control.should_save = True
         if control.should_save:
             control.should_log = True
 
@@ -42,9 +53,49 @@ class CheckpointCommitter(TrainerCallback):
         """Commits and prunes, on worker 0, once all are done."""
         _wait_for_workers()
         if state.is_world_process_zero:
-            commit_checkpoint(self.checkpoints_dir / f"checkpoint-{state.global_step}", self.layout)
-            prune_checkpoints(self.checkpoints_dir, self.keep)
+            checkpoint = name_checkpoint(self.checkpoints_dir, state.global_step)
+            commit_checkpoint(checkpoint, self.layout)
+            best = state.best_global_step
+            prune_checkpoints(self.checkpoints_dir, self.save_total_limit, best)
         _wait_for_workers()
+
+
+class BestKeeper(TrainerCallback):
+    """Makes sure that the best checkpoint can be told, and be found again."""
+
+    def __init__(self, checkpoints_dir: Path, metric: str) -> None:
+        self.checkpoints_dir = checkpoints_dir
+        self.metric = f"eval_{metric.removeprefix('eval_')}"
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Finds the best checkpoint so far; its stored path is wrong where the stage was moved."""
+        if state.best_global_step is None:
+            return
+        checkpoint = name_checkpoint(self.checkpoints_dir, state.best_global_step)
+        if read_manifest(checkpoint) is None:
+            do = f"delete {self.checkpoints_dir} to start anew"
+            raise TrainingError(str(checkpoint), "the best checkpoint is damaged", "", do)
+        state.best_model_checkpoint = str(checkpoint)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Checks that the metric is measured, and a number."""
+        value = metrics.get(self.metric)
+        if value is None:
+            known = ", ".join(sorted(name for name in metrics if name.startswith("eval_")))
+            found = f"{self.metric} is not measured"
+            raise TrainingError("metric_for_best_model", found, f"one of {known}")
+        if not math.isfinite(value):
+            where = f"step {state.global_step}"
+            raise TrainingError(where, f"{self.metric} is {value}", "a finite number", _DIVERGED)
 
 
 class LossGuard(TrainerCallback):

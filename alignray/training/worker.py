@@ -128,28 +128,24 @@ def _build_trainer(job: TrainJob) -> Trainer:
     import ray
     from datasets import Dataset
 
-    from alignray.training.arguments import build_arguments
+    from alignray.training.arguments import build_arguments, compute_eval_steps
+    from alignray.training.observers import build_observers
     from alignray.training.policy import build_peft_config, load_policy, load_tokenizer
-    from alignray.training.watch import CheckpointCommitter, LossGuard, ProgressTeller
 
     config = job.config
     table: pa.Table = ray.get(job.train_rows)
     eval_table = None if job.eval_rows is None else ray.get(job.eval_rows)
+    eval_steps = None if eval_table is None else compute_eval_steps(config, table.num_rows)
+    tokenizer = load_tokenizer(config)
     parts = TrainerParts(
         config=config,
-        arguments=build_arguments(
-            config, job.strategy, job.checkpoints_dir, eval_table is not None
-        ),
+        arguments=build_arguments(config, job.strategy, job.checkpoints_dir, eval_steps),
         load_policy=lambda: load_policy(config),
         peft_config=build_peft_config(config),
-        tokenizer=load_tokenizer(config).tokenizer,
+        tokenizer=tokenizer.tokenizer,
         train_dataset=Dataset(table),
         eval_dataset=None if eval_table is None else Dataset(eval_table),
-        callbacks=[
-            LossGuard(),
-            CheckpointCommitter(job.checkpoints_dir, job.layout, config.save_total_limit),
-            ProgressTeller(job.stage_dir / LOGS_DIR / PROGRESS_NAME),
-        ],
+        callbacks=build_observers(job, eval_table, tokenizer),
     )
     return job.method.build_trainer(parts)
 
@@ -187,6 +183,7 @@ def _summarize(
         "steps": state.global_step,
         "epochs": state.epoch,
         "tokens": int(state.num_input_tokens_seen),
+        "best_step": state.best_global_step,
         "resumed_from": None if checkpoint is None else checkpoint.name,
         "log_history": state.log_history,
         **times,

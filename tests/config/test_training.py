@@ -80,3 +80,11 @@ def test_the_losses_are_those_of_trl():
 
     source = (Path(trl.__file__).parent / "trainer" / "dpo_trainer.py").read_text()
     assert set(get_args(TRLLoss)) == set(re.findall(r'if loss_type == "(\w+)":', source))
+
+
+@pytest.mark.parametrize("field", [{"metric_for_best_model": "eval_loss"}, {"eval_samples": 2}])
+@pytest.mark.parametrize("rows", [{}, {"eval_dataset": "e", "eval_strategy": "no"}])
+def test_what_needs_evaluations_needs_rows_and_a_schedule(field, rows):
+    with pytest.raises(ValidationError, match=f"{next(iter(field))} needs an eval_dataset"):
+        SFTStageConfig(**BASE, **field, **rows)
+    SFTStageConfig(**BASE, **field, eval_dataset="e")

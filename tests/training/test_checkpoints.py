@@ -112,3 +112,12 @@ def test_a_large_file_is_known_by_size_and_edges(tmp_path, monkeypatch):
     assert read_manifest(path) is None
     shard.write_bytes(content)
     assert read_manifest(path) is not None
+
+
+def test_pruning_keeps_the_best_however_old_it_is(tmp_path):
+    for step in (2, 4, 6, 8):
+        write_checkpoint(tmp_path, step)
+    prune_checkpoints(tmp_path, keep=1, best_step=4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
+    prune_checkpoints(tmp_path, keep=1, best_step=8)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-8"]

@@ -11,6 +11,7 @@ def make_summary(points):
         "steps": len(points),
         "epochs": 1.0,
         "tokens": 500,
+        "best_step": None,
         "resumed_from": None,
         "setup_seconds": 1.0,
         "train_seconds": 2.0,
@@ -38,6 +39,16 @@ def test_the_curve_holds_training_points_alone():
     assert metrics["rewards/margins"] == 0.3
     assert metrics["eval_loss"] == 0.6
     assert metrics["rows"]["rows_repeated"] == 1
+
+
+def test_the_evaluation_that_counts_is_that_of_the_best_step():
+    summary = make_summary(POINTS) | {"best_step": 1}
+    summary["log_history"].insert(1, {"step": 1, "eval_loss": 0.4})
+    metrics = build_metrics(summary, EncodedRows(), repeated=0)
+    assert (metrics["result_step"], metrics["eval_loss"]) == (1, 0.4)
+    assert [entry["eval_loss"] for entry in metrics["evaluations"]] == [0.4, 0.6]
+    last = build_metrics(summary | {"best_step": None}, EncodedRows(), repeated=0)
+    assert (last["result_step"], last["eval_loss"]) == (2, 0.6)
 
 
 def test_the_loss_is_the_mean_of_the_last_tenth():
