@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from alignray.errors import ArtifactError
 from alignray.models import compute_model_identity
 from alignray.records import SCHEMA_VERSION
 
+_PREFIX = re.compile(r"^[a-z][a-z0-9-]*:(?=.)")
 RECORD_NAME = "record.json"
 """The file that completes a stage; written by `alignray.artifacts`."""
 
@@ -47,15 +49,19 @@ def compute_data_identity(name: str) -> str:
     """Identity of a data input: a stage's outputs, the files below a path, or a source's name.
 
     A finished stage is identified by the hashes of its output files, so that a stage run anew
-    with the same result leaves what follows valid. `hh-rlhf:PATH` and `PATH:SPLIT` count by both
-    name and content of the path.
+    with the same result leaves what follows valid. `hh-rlhf:PATH` and `PATH@SUBDIR:SPLIT` count by
+    both name and content of the path.
     """
-    inner = name.partition(":")[2] if name.startswith("hh-rlhf") else name.rpartition(":")[0]
-    for part in (name, "" if name.startswith("pocket:") else inner):
-        path = Path(part).expanduser()
-        if part and path.exists():
-            content = _digest_path(path)
-            return content if part == name else _digest_json([name.replace(part, ""), content])
+    whole = Path(name).expanduser()
+    if whole.exists():
+        return _digest_path(whole)
+    rest = "" if name.startswith("pocket:") else _PREFIX.sub("", name)
+    for named in (rest, rest.rpartition(":")[0]):
+        folder, _, below = named.rpartition("@")
+        for written, path in ((named, Path(named)), (folder, Path(folder, below))):
+            if written and path.expanduser().exists():
+                content = _digest_path(path.expanduser())
+                return _digest_json([name.replace(written, ""), content])
     return f"name:{name}"
 
 

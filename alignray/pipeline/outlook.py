@@ -16,6 +16,7 @@ from alignray.models import compute_model_identity
 from alignray.sources.hub import parse_hub_name
 from alignray.sources.pocket_source import POCKET_SOURCE
 from alignray.sources.registry import find_source
+from alignray.sources.rows import find_local
 
 _DATA_SUFFIXES = {".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".gz", ".zst", ".arrow"}
 State = Literal["new", "resume", "finished", "differs", "refused"]
@@ -137,7 +138,6 @@ def looks_missing(name: str) -> bool:
     source, rest = find_source(name)
     if source is POCKET_SOURCE:
         return False
-    path = Path(rest).expanduser()
-    if path.exists() or Path(rest.rpartition(":")[0] or rest).expanduser().exists():
+    if find_local(rest) is not None:
         return False
-    return parse_hub_name(rest) is None or path.suffix in _DATA_SUFFIXES
+    return parse_hub_name(rest) is None or Path(rest).suffix in _DATA_SUFFIXES

@@ -26,6 +26,8 @@ class SourceAudit:
 
     rows: int = 0
     """Rows read."""
+    name: str = "source"
+    """What errors call the source."""
     excluded: dict[str, list[int]] = field(default_factory=dict)
     """Reason -> rows left out for it. A row with several reasons is listed under each."""
     noted: dict[str, list[int]] = field(default_factory=dict)
@@ -69,7 +71,7 @@ def check_any_kept(kept: int, audit: SourceAudit) -> None:
     if kept == 0:
         reasons = ", ".join(f"{len(rows)} {name}" for name, rows in sorted(audit.excluded.items()))
         raise SourceError(
-            "source", f"no row left of {audit.rows} ({reasons or 'empty'})", "at least one"
+            audit.name, f"no row left of {audit.rows} ({reasons or 'empty'})", "at least one"
         )
 
 

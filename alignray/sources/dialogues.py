@@ -9,10 +9,16 @@ from alignray.records import Message
 from alignray.sources.audit import SourceAudit, check_any_kept
 from alignray.sources.hh_rlhf import is_dialogue, parse_turns
 from alignray.sources.messages import check_text, describe_columns, parse_messages
-from alignray.sources.prompt_shapes import PROMPT_SHAPES, find_shape, get_column
+from alignray.sources.preference_shapes import suggest_prefix
+from alignray.sources.prompt_shapes import (
+    PROMPT_SHAPES,
+    add_system_prompt,
+    get_column,
+    read_known_prompt,
+)
 from alignray.sources.rows import SourceRow
 
-_ANSWER_COLUMNS = ("completion", "chosen", "response", "output", "answer")
+_ANSWER_COLUMNS = ("completion", "chosen", "response", "output", "answer", "response_j")
 
 DialogueReader = Callable[[SourceRow], tuple[list[Message], tuple[str, ...]]]
 
@@ -52,16 +58,30 @@ def read_dialogue(row: SourceRow) -> tuple[list[Message], tuple[str, ...]]:
     return messages, ()
 
 
+def read_conversation(row: SourceRow) -> list[Message]:
+    """The whole conversation in a row's `conversations` or `messages`; may be empty.
+
+    Raises:
+        SourceError: no such column, or a wrong type.
+    """
+    whole = get_column(row.values, "conversations", "messages", "conversation")
+    if whole is None:
+        found = describe_columns(row.values)
+        raise SourceError(row.where, found, "conversations or messages")
+    return [] if whole == [] else add_system_prompt(row, parse_messages(whole, row.where, "turns"))
+
+
 def _read_messages(row: SourceRow) -> list[Message]:
     values = row.values
     whole = get_column(values, "messages", "conversations")
     if whole is not None:
-        return parse_messages(whole, row.where, "messages")
+        return add_system_prompt(row, parse_messages(whole, row.where, "messages"))
     answer = get_column(values, *_ANSWER_COLUMNS)
     if answer is None:
         return _read_text(row)
-    column, read = find_shape(row, PROMPT_SHAPES)
-    return [*read(row, column), *_read_answer(row, answer)]
+    if isinstance(answer, list) and get_column(values, *PROMPT_SHAPES) is None:
+        return _read_answer(row, answer)
+    return [*read_known_prompt(row), *_read_answer(row, answer)]
 
 
 def _read_answer(row: SourceRow, answer: object) -> list[Message]:
@@ -79,6 +99,7 @@ def _read_text(row: SourceRow) -> list[Message]:
             describe_columns(row.values),
             "messages, conversations, text, or a prompt column with one of "
             + ", ".join(_ANSWER_COLUMNS),
+            suggest_prefix(row.values),
         )
     content = check_text(text, row.where, "text")
     if is_dialogue(content):

@@ -39,6 +39,11 @@ class Format:
     read: Reader
     unit: Literal["line", "row"]
 
+    @property
+    def family(self) -> str:
+        """Formats of one family may lie in one directory: a row of JSON is a row of JSONL."""
+        return self.name.removesuffix("L")
+
 
 def open_binary(path: Path) -> IO[bytes]:
     """Opens a file for reading, through gzip where its name ends in `.gz`.

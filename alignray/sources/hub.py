@@ -43,9 +43,7 @@ def load_hub_rows(name: HubName, split: str, revision: str) -> Iterator[dict[str
     import datasets
 
     try:
-        dataset = datasets.load_dataset(
-            name.repository, data_dir=name.data_dir, split=split, revision=revision
-        )
+        dataset = _load_part(datasets.load_dataset, name, split, revision)
     # The boundary: network, cache and builder errors have no common base class.
     except Exception as error:
         where = f"{name.repository}@{revision}:{split}"
@@ -55,6 +53,19 @@ def load_hub_rows(name: HubName, split: str, revision: str) -> Iterator[dict[str
             "owner/name[@DATA_DIR][:SPLIT]",
         ) from error
     return _iterate(dataset)
+
+
+def _load_part(load: Any, name: HubName, split: str, revision: str) -> Any:
+    """The split of a data set; its part is a folder, or else a configuration of that name."""
+    try:
+        return load(name.repository, data_dir=name.data_dir, split=split, revision=revision)
+    except Exception as error:  # As in the caller.
+        if name.data_dir is None or isinstance(error, ConnectionError):
+            raise
+        try:
+            return load(name.repository, name=name.data_dir, split=split, revision=revision)
+        except Exception:
+            raise error from None
 
 
 def is_saved_dataset(path: Path) -> bool:

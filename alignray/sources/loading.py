@@ -51,8 +51,15 @@ def load_dialogues(
     return _ask(source.dialogues, name, "dialogues")(_build_request(rest, revision, audit))
 
 
+def splits_long_dialogues(name: str) -> bool:
+    """Whether dialogues of a source that are over a training's max_length become several rows."""
+    return find_source(name)[0].long_dialogues == "split"
+
+
 def _build_request(name: str, revision: str, audit: SourceAudit | None) -> SourceRequest:
-    return SourceRequest(name, revision, SourceAudit() if audit is None else audit)
+    audit = SourceAudit() if audit is None else audit
+    audit.name = name
+    return SourceRequest(name, revision, audit)
 
 
 def _ask(

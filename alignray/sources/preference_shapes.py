@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,23 @@ from alignray.errors import SourceError
 from alignray.records import Message
 from alignray.sources.hh_rlhf import DialoguePair, is_dialogue, split_common_prefix
 from alignray.sources.messages import check_prompt, check_text, describe_columns, parse_messages
-from alignray.sources.prompt_shapes import PROMPT_SHAPES, find_shape, get_column
+from alignray.sources.prompt_shapes import PROMPT_SHAPES, get_column, read_known_prompt
 from alignray.sources.rows import SourceRow
 
 _EXPECTED = "chosen and rejected, with or without prompt"
-_PAIR_COLUMNS = (("chosen", "rejected"), ("chosen_messages", "rejected_messages"))
+_PAIR_COLUMNS = (
+    ("chosen", "rejected"),
+    ("chosen_messages", "rejected_messages"),
+    ("response_j", "response_k"),
+)
+"""The better answer first. `response_j` and `response_k` are stack-exchange-paired's."""
+
+_OWN_SOURCES = {
+    "is_response_0_safe": "pku-saferlhf",
+    "human_ref_A": "shp",
+    "answers": "stack-exchange",
+}
+"""Column -> the source that reads such rows, because a rule chooses the better answer."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ def read_preference(row: SourceRow) -> DialoguePair:
         raise SourceError(row.where, "one answer a text, the other messages", "the same for both")
     pair = _read_texts(row, answers) if texts[0] else _read_messages(row, answers)
     return DialoguePair(
-        check_prompt(pair.prompt, row.where), pair.chosen, pair.rejected, _find_faults(pair)
+        check_prompt(pair.prompt, row.where), pair.chosen, pair.rejected, find_faults(pair)
     )
 
 
@@ -49,7 +62,17 @@ def _find_answers(row: SourceRow) -> _Answers:
         chosen, rejected = (row.values.get(name) for name in names)
         if chosen is not None and rejected is not None:
             return _Answers(chosen, rejected, names)
-    raise SourceError(row.where, describe_columns(row.values), _EXPECTED)
+    raise SourceError(
+        row.where, describe_columns(row.values), _EXPECTED, suggest_prefix(row.values)
+    )
+
+
+def suggest_prefix(values: Mapping[str, Any]) -> str:
+    """What to do about a row of a data set that has a source of its own."""
+    for column, prefix in _OWN_SOURCES.items():
+        if column in values:
+            return f"name it {prefix}:PATH"
+    return ""
 
 
 def _read_texts(row: SourceRow, answers: _Answers) -> DialoguePair:
@@ -87,15 +110,15 @@ def _count_shared(chosen: list[Message], rejected: list[Message]) -> int:
 def _read_explicit_prompt(row: SourceRow) -> list[Message] | None:
     if get_column(row.values, *PROMPT_SHAPES) is None:
         return None
-    column, read = find_shape(row, PROMPT_SHAPES)
-    return read(row, column)
+    return read_known_prompt(row)
 
 
 def _answer(text: str) -> list[Message]:
     return [{"role": "assistant", "content": text}]
 
 
-def _find_faults(pair: DialoguePair) -> tuple[str, ...]:
+def find_faults(pair: DialoguePair) -> tuple[str, ...]:
+    """Every way in which a pair is no good."""
     checks = {
         "empty_chosen": _is_blank(pair.chosen),
         "empty_rejected": _is_blank(pair.rejected),

@@ -48,6 +48,15 @@ def parse_prompt_text(value: str) -> list[Message]:
     return [{"role": "user", "content": value}]
 
 
+def add_system_prompt(row: SourceRow, messages: list[Message]) -> list[Message]:
+    """The messages behind the system prompt that the row has in a column of its own, if any."""
+    system = get_column(row.values, "system_prompt", "system")
+    if system is None or (messages and messages[0]["role"] == "system"):
+        return messages
+    content = check_text(system, row.where, "system_prompt")
+    return [{"role": "system", "content": content}, *messages] if content.strip() else messages
+
+
 def _read_prompt_column(row: SourceRow, column: str) -> list[Message]:
     value = row.values[column]
     if isinstance(value, list):
@@ -82,3 +91,15 @@ PROMPT_SHAPES: dict[str, PromptReader] = {
     "behavior": _read_text,
 }
 """Column -> how it is read. `goal` is AdvBench's, `behavior` HarmBench's."""
+
+
+def read_known_prompt(
+    row: SourceRow, shapes: Mapping[str, PromptReader] = PROMPT_SHAPES
+) -> list[Message]:
+    """The prompt of a row by the first known column, behind its system prompt if it has one.
+
+    Raises:
+        SourceError: the row has none of them, or a wrong type.
+    """
+    column, read = find_shape(row, shapes)
+    return add_system_prompt(row, read(row, column))

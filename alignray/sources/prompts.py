@@ -12,7 +12,7 @@ from alignray.sources.labels import read_category, read_label, read_subset
 from alignray.sources.messages import check_prompt, parse_messages
 from alignray.sources.preference_shapes import read_preference
 from alignray.sources.prompt_ids import PromptIds
-from alignray.sources.prompt_shapes import PROMPT_SHAPES, PromptReader, find_shape
+from alignray.sources.prompt_shapes import PROMPT_SHAPES, PromptReader, read_known_prompt
 from alignray.sources.rows import SourceRow
 
 RowReader = Callable[[SourceRow], tuple[list[Message], tuple[str, ...]]]
@@ -59,8 +59,7 @@ def read_prompt(row: SourceRow) -> tuple[list[Message], tuple[str, ...]]:
     if is_own_row(row.values):
         messages = parse_messages(row.values["messages"], row.where, "messages")
         return check_prompt(messages, row.where), ()
-    column, read = find_shape(row, _ROW_SHAPES)
-    return check_prompt(read(row, column), row.where), ()
+    return check_prompt(read_known_prompt(row, _ROW_SHAPES), row.where), ()
 
 
 def _read_implicit(row: SourceRow, column: str) -> list[Message]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from alignray.sources.file_source import FILE_SOURCE
 from alignray.sources.hh_source import build_hh_source
+from alignray.sources.pku_saferlhf import build_saferlhf_source
 from alignray.sources.pocket_source import POCKET_SOURCE
+from alignray.sources.sharegpt import SHAREGPT_SOURCE
+from alignray.sources.shp import SHP_SOURCE
 from alignray.sources.source import Source
+from alignray.sources.stack_exchange import build_stack_exchange_source
 
 SOURCES: dict[str, Source] = {
     "pocket": POCKET_SOURCE,
@@ -18,6 +22,13 @@ SOURCES: dict[str, Source] = {
     "hh-rlhf-common-prefix": build_hh_source("common_prefix"),
     "hh-rlhf-no-split": build_hh_source("no_split"),
     "hh-rlhf-paragraph-drop": build_hh_source("paragraph_drop"),
+    "pku-saferlhf": build_saferlhf_source("all"),
+    "pku-saferlhf-last": build_saferlhf_source("last"),
+    "sharegpt": SHAREGPT_SOURCE,
+    "shp": SHP_SOURCE,
+    "stack-exchange": build_stack_exchange_source("all"),
+    "stack-exchange-train": build_stack_exchange_source("train"),
+    "stack-exchange-test": build_stack_exchange_source("test"),
 }
 
 

@@ -1,7 +1,8 @@
 """From a name to rows: files, directories, saved data sets and hub ids, read once and in order.
 
-A name is tried as a path, as `PATH:SPLIT`, then as a hub id (`owner/name[@DATA_DIR][:SPLIT]`),
-unless there is a directory `owner` here; `hub:owner/name` always means the hub.
+A name is tried as a path, as `PATH[@SUBDIR][:SPLIT]`, then as a hub id of the same form
+(`owner/name[@DATA_DIR][:SPLIT]`), unless there is a directory `owner` here; `hub:owner/name` always
+means the hub. So `hh-rlhf@helpful-base:test` names the same rows here and there.
 """
 
 from __future__ import annotations
@@ -69,16 +70,37 @@ def open_rows(
 
 
 def _find_rows(name: str, revision: str, prefer: Sequence[str]) -> Iterator[SourceRow]:
-    path, split = Path(name).expanduser(), None
-    if not path.exists() and ":" in name:
-        base, _, split = name.rpartition(":")
-        path = Path(base).expanduser()
-    if path.exists():
-        return _open_path(path, split, prefer)
+    local = find_local(name)
+    if local is not None:
+        return _open_path(*local, prefer)
     hub_name = parse_hub_name(name.removeprefix(HUB_PREFIX))
     if hub_name is None or _means_path(name):
         raise SourceError(name, "no such file or directory", "a file, a directory or a hub id")
     return _open_hub(hub_name, revision, prefer)
+
+
+def find_local(name: str) -> tuple[Path, str | None] | None:
+    """The path and split that `PATH[@SUBDIR][:SPLIT]` names here; None if there is no such path.
+
+    Raises:
+        SourceError: the directory is there, its subdirectory is not.
+    """
+    base, _, split = name.rpartition(":")
+    for candidate, part in ((name, None), (base, split)):
+        if candidate and (path := Path(candidate).expanduser()).exists():
+            return path, part
+        folder, _, below = candidate.rpartition("@")
+        if folder and below and (directory := Path(folder).expanduser()).is_dir():
+            if (directory / below).exists():
+                return directory / below, part
+            if part is not None or ":" not in below:
+                raise SourceError(name, f"no `{below}` in {folder}", _describe_folders(directory))
+    return None
+
+
+def _describe_folders(directory: Path) -> str:
+    names = sorted(entry.name for entry in directory.iterdir() if entry.is_dir())
+    return f"one of {', '.join(names[:12])}" if names else "a subdirectory"
 
 
 def _means_path(name: str) -> bool:
@@ -121,7 +143,9 @@ def find_data_files(path: Path, splits: Sequence[str], *, named: bool = False) -
     directory = path / "data" if (path / "data").is_dir() else path
     files = sorted(file for file in directory.iterdir() if _is_data_file(file))
     if not files:
-        raise SourceError(str(path), "no data files", f"files ending in {', '.join(FORMATS)}")
+        below = any(entry.is_dir() for entry in directory.iterdir())
+        do = f"name a part: {path}@SUBDIR, {_describe_folders(directory)}" if below else ""
+        raise SourceError(str(path), "no data files", f"files ending in {', '.join(FORMATS)}", do)
     by_split = {
         name: [f for f in files if _get_split(f) == name] for name in map(_get_split, files)
     }
@@ -133,11 +157,10 @@ def find_data_files(path: Path, splits: Sequence[str], *, named: bool = False) -
                 str(path), f"splits: {present}", f"{' or '.join(splits)}", "name one: PATH:SPLIT"
             )
         files = by_split[found]
-    formats = sorted({form.name for file in files if (form := find_format(file)) is not None})
-    if len(formats) > 1:
-        raise SourceError(
-            str(path), f"files of {' and '.join(formats)}", "one format", "name one file"
-        )
+    formats = {form for file in files if (form := find_format(file)) is not None}
+    if len({form.family for form in formats}) > 1:
+        names = " and ".join(sorted(form.name for form in formats))
+        raise SourceError(str(path), f"files of {names}", "one format", "name one file")
     return files
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from alignray.records import Message, Preference, Prompt
 from alignray.sources.audit import SourceAudit
@@ -31,3 +32,5 @@ class Source:
     prompts: Callable[[SourceRequest], Iterator[Prompt]] | None = None
     preferences: Callable[[SourceRequest], Iterator[Preference]] | None = None
     dialogues: Callable[[SourceRequest], Iterator[list[Message]]] | None = None
+    long_dialogues: Literal["whole", "split"] = "whole"
+    """Whether a dialogue over the training's max_length becomes several rows."""

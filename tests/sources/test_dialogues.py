@@ -70,3 +70,25 @@ def test_a_pairs_directory_gives_its_best_responses(tmp_path):
     pq.write_table(pa.table({"messages": [[USER, ANSWER]]}), tmp_path / "data" / "sft.parquet")
     pq.write_table(pa.table({"prompt": ["x"]}), tmp_path / "data" / "train.parquet")
     assert list(load_dialogues(str(tmp_path))) == [[USER, ANSWER]]
+
+
+def test_the_system_prompt_of_orca_is_kept(tmp_path):
+    row = {"id": "cot.1", "system_prompt": "Be brief.", "question": "Why?", "response": "So."}
+    blank = {"id": "cot.2", "system_prompt": "", "question": "How?", "response": "Thus."}
+    path = tmp_path / "orca.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps(blank) + "\n")
+    assert list(load_dialogues(str(path))) == [
+        [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Why?"},
+            {"role": "assistant", "content": "So."},
+        ],
+        [{"role": "user", "content": "How?"}, {"role": "assistant", "content": "Thus."}],
+    ]
+
+
+def test_chosen_messages_without_a_prompt_are_a_whole_dialogue(tmp_path):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"chosen": turns, "rejected": turns}) + "\n")
+    assert list(load_dialogues(str(path))) == [turns]

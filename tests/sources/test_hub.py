@@ -97,3 +97,17 @@ def test_saved_data_sets(tmp_path):
     (tmp_path / "bad" / "state.json").write_text("{}")
     with pytest.raises(SourceError, match="not readable as a saved data set"):
         list(open_rows(str(tmp_path / "bad")))
+
+
+def test_a_part_that_is_no_folder_is_asked_for_as_a_configuration(monkeypatch):
+    asked = []
+
+    def load_dataset(repository, **options):
+        asked.append(options)
+        if "data_dir" in options:
+            raise ValueError("no such folder")
+        return datasets.Dataset.from_dict({"question": ["a"]})
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    assert len(list(load_prompts("openai/gsm8k@main:test"))) == 1
+    assert asked[1] == {"name": "main", "split": "test", "revision": "main"}

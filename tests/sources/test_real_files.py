@@ -1,5 +1,7 @@
 """Public files as they are: byte order marks, newlines in cells, four schemas in one folder."""
 
+import shutil
+
 import pytest
 
 from alignray.errors import SourceError
@@ -93,3 +95,44 @@ def test_files_without_a_header_are_refused_by_line(name):
     with pytest.raises(SourceError) as caught:
         list(load_prompts(find_data(name)))
     assert len(str(caught.value)) < 700
+
+
+FINE_TUNING = "llm-tuning-safety/llama2/ft_datasets"
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "roles"),
+    [
+        (f"{FINE_TUNING}@alpaca_dataset", 1904, ["user", "assistant"]),
+        (f"{FINE_TUNING}@dolly_dataset", 387, ["user", "assistant"]),
+        (f"{FINE_TUNING}@aoa_dataset", 10, ["system", "user", "assistant"]),
+        (f"{FINE_TUNING}@pure_bad_dataset", 10, ["user", "assistant"]),
+        (f"{SEED1}@HPFA Dataset", 66, ["user", "assistant"]),
+        (f"{SEED1}@ChatAGI Dataset", 33, ["system", "user", "assistant"]),
+        (
+            "safety-tuned-llamas@training/safety_only_data_Instructions.json",
+            2483,
+            ["user", "assistant"],
+        ),
+        ("tokenizers/alpaca_tiny.json", 100, ["user", "assistant"]),
+        ("tokenizers/hh_rlhf_tiny.json", 1, ["user", "assistant"]),
+    ],
+)
+def test_every_fine_tuning_set_gives_all_its_dialogues(name, count, roles):
+    found = list(load_dialogues(find_data(name)))
+    assert len(found) == count
+    assert [message["role"] for message in found[-1]] == roles
+
+
+def test_four_schemas_in_one_folder(tmp_path):
+    sources = {
+        "a_aoa.json": f"{SEED1}/aoa_dataset_safety/train.json",
+        "b_qa.json": f"{SEED1}/HPFA Dataset/train.json",
+        "c_alpaca.json": "tokenizers/alpaca_tiny.json",
+        "d_messages.jsonl": f"{FINE_TUNING}/pure_bad_dataset/pure_bad_10_demo.jsonl",
+    }
+    for name, source in sources.items():
+        shutil.copyfile(find_data(source), tmp_path / name)
+    audit = SourceAudit()
+    assert len(list(load_dialogues(str(tmp_path), audit=audit))) == 16 + 66 + 100 + 10
+    assert audit.excluded == {}

@@ -108,3 +108,29 @@ def test_other_faults(tmp_path):
     (tmp_path / "b.csv").write_text("prompt\nx\n")
     with pytest.raises(SourceError, match="files of CSV and JSONL"):
         prompts(tmp_path)
+
+
+def test_a_subdirectory_is_named_as_on_the_hub(tmp_path):
+    for part in ("helpful-base", "harmless-base"):
+        (tmp_path / "hh" / part).mkdir(parents=True)
+        for split in ("train", "test"):
+            lines(tmp_path / "hh" / part / f"{split}.jsonl", part + split)
+
+    def first(name):
+        return next(iter(open_rows(name))).values["prompt"]
+
+    assert first(f"{tmp_path}/hh@helpful-base") == "helpful-basetrain"
+    assert first(f"{tmp_path}/hh@helpful-base:test") == "helpful-basetest"
+    assert first(f"{tmp_path}/hh@harmless-base/test.jsonl") == "harmless-basetest"
+    with pytest.raises(
+        SourceError, match=r"no `helpful` in .*hh; expected one of harmless-base, helpful-base"
+    ):
+        first(f"{tmp_path}/hh@helpful:test")
+    with pytest.raises(SourceError, match=r"name a part: .*hh@SUBDIR, one of harmless-base"):
+        first(f"{tmp_path}/hh")
+
+
+def test_json_and_jsonl_may_lie_together(tmp_path):
+    (tmp_path / "a.json").write_text('[{"prompt": "a"}]')
+    lines(tmp_path / "b.jsonl", "b")
+    assert [row.values["prompt"] for row in open_rows(str(tmp_path))] == ["a", "b"]
