@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import alignray
+from alignray.config.base import StageConfig
 from alignray.errors import (
     EXIT_BAD_INPUT,
     EXIT_FAILED,
@@ -85,17 +86,33 @@ def _dispatch(arguments: list[str], place: list[Path]) -> int:
 
 
 def _run_verb(verb: Verb, arguments: list[str], place: list[Path]) -> int:
-    from alignray.config.loading import load_config
     from alignray.pipeline import commands
 
-    parsed = _parse(verb.name, arguments, ["--config", "--address"], ["--dry-run", "--json"])
-    config = load_config(verb.load_config_class(), parsed.config, parsed.overrides)
+    options = ["--config", "--address", *(["--deepspeed"] if verb.takes_launch_file else [])]
+    parsed = _parse(verb.name, arguments, options, ["--dry-run", "--json"])
+    config = _load_config(verb, parsed)
     place.append(Path(config.output_dir).expanduser())
     if parsed.dry_run:
         print(commands.render_dry_run(verb, config))
         return 0
     _set_address(parsed.address)
     return commands.run_one(verb, config, as_json=parsed.json)
+
+
+def _load_config(verb: Verb, parsed: Any) -> StageConfig:
+    """The configuration; each key of another project's file is explained on stderr."""
+    from alignray.config.loading import load_config
+
+    cls = verb.load_config_class()
+    if not verb.takes_launch_file:
+        return load_config(cls, parsed.config, parsed.overrides)
+    from alignray.config.training_files import load_training_config
+
+    files = (parsed.config, parsed.deepspeed)
+    config, notes = load_training_config(cls, files, parsed.overrides)
+    for note in notes:
+        _complain(note)
+    return config
 
 
 def _run_plan(arguments: list[str], place: list[Path]) -> int:

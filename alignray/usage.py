@@ -30,6 +30,14 @@ _STAGE = """usage: alignray {name} [--config FILE] [key=value ...] [options]
   --address A     Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
   --json          print the stage's record as JSON"""
 
+_LAUNCH = """
+  --deepspeed FILE  launch file of accelerate (DeepSpeed, FSDP, MULTI_GPU) or a DeepSpeed
+                  configuration: sets resources.num_workers, strategy and offload
+
+FILE of --config may be a recipe of alignment-handbook as it is (dataset_mixer or dataset_mixture,
+torch_dtype, max_seq_length, ...), known by its keys. A line on stderr says of each key what it
+became, or that it is ignored or not honoured and why. Arguments come last, in the keys below."""
+
 _COMMANDS = {
     "plan": """usage: alignray plan RECIPE [--out DIR] [stage.key=value ...] [--json]
 
@@ -75,7 +83,8 @@ def render_stage_help(verb: Verb) -> str:
     """The text of `alignray <verb> --help`: every key with type, bounds, default, documentation."""
     from alignray.config.help import render_help
 
-    return render_help(verb.load_config_class(), _STAGE.format(name=verb.name))
+    text = _STAGE.format(name=verb.name) + (_LAUNCH if verb.takes_launch_file else "")
+    return render_help(verb.load_config_class(), text)
 
 
 def render_command_help(name: str) -> str:

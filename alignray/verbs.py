@@ -26,6 +26,8 @@ class Verb:
     """`module:function` that runs it."""
     summary: str
     uses_ray: bool = True
+    takes_launch_file: bool = False
+    """Whether it has --deepspeed, and reads recipes of alignment-handbook."""
 
     def load_config_class(self) -> type[StageConfig]:
         """The configuration class; needs neither Ray nor an engine."""
@@ -65,12 +67,14 @@ VERBS: dict[str, Verb] = {
             "alignray.config.sft:SFTStageConfig",
             "alignray.training.on_ray:run_sft",
             "supervised fine-tuning on dialogues",
+            takes_launch_file=True,
         ),
         Verb(
             "dpo",
             "alignray.config.dpo:DPOStageConfig",
             "alignray.training.on_ray:run_dpo",
             "direct preference optimization on pairs",
+            takes_launch_file=True,
         ),
         Verb(
             "eval",

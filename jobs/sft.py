@@ -1,7 +1,9 @@
 """`alignray sft` as a Ray job: supervised fine-tuning.
 
     ray job submit --working-dir . -- python jobs/sft.py --config sft.yaml key=value
+    ... python jobs/sft.py --config config_full.yaml --deepspeed deepspeed_zero3.yaml
 
+The second form takes a recipe of alignment-handbook and a launch file of accelerate as they are.
 The arguments are those of `alignray sft`; paths must be ones that all nodes share.
 """
 

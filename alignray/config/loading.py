@@ -38,10 +38,31 @@ def load_config(cls: type[C], path: str | None, overrides: Sequence[str]) -> C:
         ConfigError: an unreadable file, an unknown key, a missing one, a value out of its bounds.
     """
     content, lines = read_yaml(path) if path is not None else ({}, {})
+    return build_overridden(cls, content, (path, lines), overrides)
+
+
+def build_overridden(
+    cls: type[C],
+    content: Mapping[str, Any],
+    place: tuple[str | None, Mapping[str, int]],
+    overrides: Sequence[str],
+) -> C:
+    """Builds a configuration from a file's values and arguments over them.
+
+    Args:
+        cls: the configuration class.
+        content: what the file says.
+        place: the file's name, and the line of each key in it.
+        overrides: as in `load_config`.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    content, (path, lines) = dict(content), place
     parsed = [parse_override(text) for text in overrides]
     for override in parsed:
         content = apply_override(content, override)
-    origin = Origin(path, lines, frozenset(override.key for override in parsed))
+    origin = Origin(path, dict(lines), frozenset(override.key for override in parsed))
     return build_config(cls, content, origin)
 
 
