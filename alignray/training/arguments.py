@@ -8,6 +8,7 @@ from typing import Any
 from alignray.config.training import TrainingConfig, compute_accumulation_steps
 from alignray.models import resolve_model
 from alignray.training.deepspeed import build_deepspeed_config
+from alignray.training.quantization import build_quantization_config
 from alignray.training.strategy import Strategy
 
 _LESS_IS_BETTER = ("loss", "perplexity")
@@ -54,7 +55,7 @@ def build_arguments(
         "include_num_input_tokens_seen": "non_padding",
         "report_to": "none",
         "disable_tqdm": True,
-        "remove_unused_columns": True,
+        "remove_unused_columns": False,
         "dataloader_pin_memory": not on_cpu,
         "use_cpu": on_cpu,
         "accelerator_config": {"use_configured_state": on_cpu},
@@ -119,4 +120,5 @@ def build_model_arguments(config: TrainingConfig) -> dict[str, Any] | None:
         arguments["attn_implementation"] = config.resources.attn_implementation
     if not Path(resolve_model(config.model_name_or_path)).is_dir():
         arguments["revision"] = config.model_revision
-    return arguments
+    quantization = build_quantization_config(config)
+    return arguments | ({"quantization_config": quantization} if quantization else {})

@@ -1,25 +1,16 @@
-r"""Direct preference optimization (Rafailov et al. 2023, arXiv 2305.18290, equation 7).
+"""Direct preference optimization: pairs of responses -> token ids, and how they are trained on.
 
-    h = (log pi(c|x) - log pi(r|x)) - (log ref(c|x) - log ref(r|x))
-    L = - log sigma(beta * h)
+    h = (log pi(c|x) - log pi(r|x)) - (log ref(c|x) - log ref(r|x)),   L = - log sigma(beta * h)
 
-with c the chosen and r the rejected response, log-probabilities summed over response tokens. The
-logged rewards are beta * (log pi - log ref). At policy = reference, h = 0 and L = ln 2.
+with c the chosen and r the rejected response (Rafailov et al. 2023, arXiv 2305.18290, equation 7).
+The losses of its family are in `dpo_losses.py`, the layouts of a batch in `pair_layout.py`, the
+trainer in `dpo_trainer.py`.
 
-Conservative DPO (label_smoothing e > 0 with `sigmoid`) is
-
-    L = - (1-e) log sigma(beta h) - e log sigma(-beta h)
-
-TRL 1.16 no longer has it, but it is a sum of two losses that TRL has: 2(1-e) times `sigmoid` minus
-(1-2e) times `robust`. The RPO term is `loss_type: [sigmoid, sft]`.
-
-The reference is: without an adapter to go on from, the model without the new adapter (LoRA) or
-a second copy (full weights); with `adapter_name_or_path`, a frozen copy of that adapter. Dropout is
-off in both. Prompt, chosen and rejected are tokenised once, apart; TRL would render prompt and
-response again and move the border to where the token ids differ.
-
-Covered: the loss, the reference, the columns. Not covered: padding-free batches (TRL 1.16 has
-them switched off), shared prefixes, precomputed reference log-probabilities.
+The reference is: another model (`ref_model_name_or_path`); else what the training starts from,
+as the model without the new adapter (LoRA), a frozen copy of the adapter that is trained further,
+or a second copy (full weights); or its log-probabilities, computed once (`reference.py`); or
+nothing (`reference_free`). Dropout is off in both. Prompt, chosen and rejected are tokenised once,
+apart; TRL would render prompt and response again and move the border to where the ids differ.
 """
 
 from __future__ import annotations
@@ -31,7 +22,15 @@ from typing import TYPE_CHECKING, Any
 from alignray.config.dpo import DPOStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_preferences
-from alignray.training.encoding import TOO_LONG, UNREADABLE, Limits, Skipped, TokenColumns
+from alignray.training.encoding import (
+    TOO_LONG,
+    UNREADABLE,
+    EncodedRows,
+    Limits,
+    Row,
+    Skipped,
+    TokenColumns,
+)
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -46,6 +45,7 @@ IDENTICAL = "identical_answers"
 class DPOMethod:
     """DPO as `training/on_ray.py` launches it."""
 
+    config: DPOStageConfig
     verb: str = "dpo"
     title: str = "Direct preference optimization"
 
@@ -65,34 +65,48 @@ class DPOMethod:
             return Skipped(UNREADABLE)
         return build_dpo_columns(prompt, chosen, rejected, limits)
 
+    def arrange(self, encoded: EncodedRows, max_length: int) -> list[Row]:
+        """Pairs with their lengths, by which they are grouped."""
+        return [
+            {**columns, "names": [name], "length": count_pair_tokens(columns)}
+            for columns, name in zip(encoded.rows, encoded.names, strict=True)
+        ]
+
     def build_trainer(self, parts: TrainerParts) -> Trainer:
-        """TRL's DPOTrainer, configured."""
+        """TRL's DPOTrainer with our loss and batches."""
         from trl import DPOConfig
 
-        from alignray.training.tokenized_dpo import TokenizedDPOTrainer
+        from alignray.training.dpo_trainer import PairTrainer
+        from alignray.training.pair_layout import PairCollator, choose_layout
 
-        config = parts.config
-        assert isinstance(config, DPOStageConfig)
-        loss_type, loss_weights = build_loss_terms(config)
+        layout = choose_layout(self.config)
+        has_reference = not self.config.reference_free and parts.live_reference
         arguments = DPOConfig(
             **parts.arguments,
             max_length=None,
-            beta=config.beta,
-            loss_type=loss_type,
-            loss_weights=loss_weights,
-            label_smoothing=config.label_smoothing,
-            ld_alpha=config.ld_alpha,
+            beta=self.config.beta,
             disable_dropout=True,
+            # Keeps TRL from loading a second copy of the model that nothing would ask.
+            precompute_ref_log_probs=not has_reference,
         )
-        return TokenizedDPOTrainer(
+        return PairTrainer(
+            suite_config=self.config,
+            layout=layout,
             model=parts.load_policy(),
+            ref_model=parts.load_reference() if has_reference else None,
             args=arguments,
+            data_collator=PairCollator(parts.pad_token_id, layout),
             train_dataset=parts.train_dataset,
             eval_dataset=parts.eval_dataset,
             processing_class=parts.tokenizer,
             peft_config=parts.peft_config,
             callbacks=parts.callbacks,
         )
+
+
+def count_pair_tokens(columns: TokenColumns) -> int:
+    """Tokens of a pair with its prompt once."""
+    return sum(len(columns[name]) for name in ("prompt_ids", "chosen_ids", "rejected_ids"))
 
 
 def build_dpo_columns(
@@ -120,19 +134,3 @@ def build_dpo_columns(
         return Skipped(TOO_LONG)
     columns = {"prompt_ids": prompt_ids, "chosen_ids": chosen_ids, "rejected_ids": rejected_ids}
     return {name: list(ids) for name, ids in columns.items()}, was_cut
-
-
-def build_loss_terms(config: DPOStageConfig) -> tuple[list[str], list[float]]:
-    """TRL's loss types and weights, conservative DPO written as the sum of two of them."""
-    types: list[str] = []
-    weights: list[float] = []
-    smoothing = config.label_smoothing
-    given = config.loss_weights or (1.0,) * len(config.loss_type)
-    for loss_type, weight in zip(config.loss_type, given, strict=True):
-        if loss_type == "sigmoid" and smoothing:
-            types += ["sigmoid", "robust"]
-            weights += [2 * (1 - smoothing) * weight, -(1 - 2 * smoothing) * weight]
-        else:
-            types.append(loss_type)
-            weights.append(weight)
-    return types, weights

@@ -16,6 +16,9 @@ from alignray.errors import TrainingError
 TokenColumns = dict[str, list[int]]
 """One encoded row: column name -> token ids or labels."""
 
+Row = dict[str, Any]
+"""One row as a trainer takes it: token columns, `length` (tokens), `names` (of the rows in it)."""
+
 TruncationMode = Literal["none", "keep_start", "keep_end"]
 
 TOO_LONG = "too_long"
@@ -45,6 +48,8 @@ class EncodedRows:
     rows: list[TokenColumns] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """Names of the rows, in their order."""
+    weights: list[float] = field(default_factory=list)
+    """Weights of the rows in the loss, in their order."""
     skipped: dict[str, list[str]] = field(default_factory=dict)
     """Reason -> names of the rows left out, in order."""
     truncated: int = 0
@@ -77,6 +82,7 @@ def encode_rows(
     rows: Iterable[Mapping[str, Any]],
     encode_row: Callable[[Mapping[str, Any]], tuple[TokenColumns, bool] | Skipped],
     encoded: EncodedRows,
+    weight: float = 1.0,
 ) -> None:
     """Encodes all rows; `encode_row` gives (columns, was cut) or the reason to leave a row out."""
     for index, row in enumerate(rows):
@@ -87,6 +93,7 @@ def encode_rows(
             columns, was_cut = result
             encoded.rows.append(columns)
             encoded.names.append(name_row(row, index))
+            encoded.weights.append(weight)
             encoded.truncated += was_cut
 
 
@@ -105,17 +112,21 @@ def name_row(row: Mapping[str, Any], index: int) -> str:
     return str(row.get("prompt_id") or row.get("source") or f"row {index}")
 
 
-def check_rows(encoded: EncodedRows, dataset: str, train_batch_size: int) -> None:
+def check_rows(
+    encoded: EncodedRows, num_sequences: int, dataset: str, train_batch_size: int
+) -> None:
     """Makes sure that there is something to train on.
 
     Raises:
-        TrainingError: no usable row, or fewer than one global batch.
+        TrainingError: no usable row, or fewer sequences (rows, unless packed) than a global batch.
     """
     used = len(encoded.rows)
-    if used >= train_batch_size:
+    if num_sequences >= train_batch_size:
         return
     counts = ", ".join(f"{len(names)} {reason}" for reason, names in encoded.skipped.items())
     found = f"{used} of {used + encoded.num_skipped} rows can be trained on"
+    if num_sequences < used:
+        found += f" in {num_sequences} packed sequences"
     raise TrainingError(
         dataset,
         f"{found} ({counts})" if counts else found,
@@ -129,9 +140,7 @@ def count_fill_rows(num_rows: int, train_batch_size: int) -> int:
     return -num_rows % train_batch_size
 
 
-def fill_last_batch(
-    rows: list[TokenColumns], train_batch_size: int, seed: int
-) -> list[TokenColumns]:
+def fill_last_batch(rows: list[Row], train_batch_size: int, seed: int) -> list[Row]:
     """Repeats a seeded choice of rows until whole global batches are there.
 
     Frameworks fill, drop or shrink the last batch, each in its own way and depending on the number

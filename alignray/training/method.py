@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from alignray.config.training import TrainingConfig
 from alignray.sources import SourceAudit
-from alignray.training.encoding import Limits, Skipped, TokenColumns
+from alignray.training.encoding import EncodedRows, Limits, Row, Skipped, TokenColumns
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from peft import PeftConfig, PeftModel
-    from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+    from transformers import (
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        Trainer,
+        TrainerCallback,
+    )
 
     from alignray.chat import ChatTokenizer
 
@@ -30,10 +35,21 @@ class TrainerParts:
     TRL's configuration is built, which is what makes ZeRO-3 shard the weights while they load."""
     peft_config: PeftConfig | None
     """A new adapter; None for full weights or where an adapter is gone on from."""
+    load_reference: Callable[[], PreTrainedModel | None]
+    """The reference model, where it is not what the training starts from."""
+    live_reference: bool
+    """Whether the reference is asked in training; else rows hold its log-probabilities."""
     tokenizer: PreTrainedTokenizerBase
     train_dataset: Dataset
     eval_dataset: Dataset | None
     callbacks: list[TrainerCallback]
+
+    @property
+    def pad_token_id(self) -> int:
+        """The token that fills up batches; masked everywhere, so any will do."""
+        tokenizer = self.tokenizer
+        found = tokenizer.pad_token_id
+        return int(found if found is not None else tokenizer.eos_token_id)
 
 
 class Method(Protocol):
@@ -58,6 +74,9 @@ class Method(Protocol):
         self, row: Mapping[str, Any], tokenizer: ChatTokenizer, limits: Limits
     ) -> tuple[TokenColumns, bool] | Skipped:
         """One row as columns of tokens and whether it was cut, or why it is left out."""
+
+    def arrange(self, encoded: EncodedRows, max_length: int) -> list[Row]:
+        """Encoded rows as the trainer takes them."""
 
     def build_trainer(self, parts: TrainerParts) -> Trainer:
         """The trainer, on a worker whose process group is up."""

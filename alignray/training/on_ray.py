@@ -13,9 +13,8 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-
-import pyarrow as pa
 
 from alignray.artifacts import Stage, open_stage
 from alignray.config.dpo import DPOStageConfig
@@ -24,12 +23,13 @@ from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
 from alignray.sources import SourceAudit
-from alignray.training.card import build_model_card
 from alignray.training.checkpoints import find_checkpoint
+from alignray.training.completion import complete_stage, reopen_stage
 from alignray.training.dpo import DPOMethod
 from alignray.training.encoding import (
     EncodedRows,
     Limits,
+    Row,
     add_excluded,
     check_rows,
     count_fill_rows,
@@ -37,10 +37,12 @@ from alignray.training.encoding import (
     fill_last_batch,
 )
 from alignray.training.follow import show_progress
+from alignray.training.hub import check_hub
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
 from alignray.training.observers import check_eval_rows, check_reporters
-from alignray.training.policy import check_model, get_context_length, load_tokenizer, locate_models
+from alignray.training.policy import check_model, get_max_length, load_tokenizer, locate_models
+from alignray.training.reference import attach_reference
 from alignray.training.sft import SFTMethod
 from alignray.training.strategy import (
     Strategy,
@@ -48,11 +50,11 @@ from alignray.training.strategy import (
     measure_weights,
     measure_worker,
 )
+from alignray.training.table import build_table
 from alignray.training.worker import (
     CHECKPOINTS_DIR,
     FAILURE_NAME,
     LOGS_DIR,
-    MODEL_DIR,
     PROGRESS_NAME,
     SUMMARY_NAME,
     TrainJob,
@@ -64,12 +66,12 @@ _RAY_DIR = "ray"
 
 def run_sft(config: SFTStageConfig) -> dict[str, Any]:
     """Supervised fine-tuning; returns the stage's record."""
-    return run_training(config, SFTMethod())
+    return run_training(config, SFTMethod(config))
 
 
 def run_dpo(config: DPOStageConfig) -> dict[str, Any]:
     """Direct preference optimization; returns the stage's record."""
-    return run_training(config, DPOMethod())
+    return run_training(config, DPOMethod(config))
 
 
 def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
@@ -80,30 +82,30 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
         TrainingError: nothing to train on, a diverged loss, workers that died too often.
     """
     check_model(config)
+    check_hub(config)
     check_reporters(config)
     stage = open_stage(config, method.verb)
     if stage.finished:
-        return read_json(stage.path / "record.json")
+        return reopen_stage(stage)
     parts = config.list_datasets()
     encoded = encode_datasets(config, method, parts)
+    rows = method.arrange(encoded, get_max_length(config))
     names = " + ".join(part.dataset for part in parts)
-    check_rows(encoded, names, config.train_batch_size)
-    evaluated = None
+    check_rows(encoded, len(rows), names, config.train_batch_size)
+    evaluated, eval_rows = None, []
     if config.eval_dataset is not None:
         part = DatasetPart(dataset=config.eval_dataset)
         evaluated = encode_datasets(config, method, (part,))
+        eval_rows = method.arrange(evaluated, get_max_length(config))
     check_eval_rows(config, evaluated)
     if not (stage.path / CHECKPOINTS_DIR / SUMMARY_NAME).is_file():
-        _train(stage, method, encoded, evaluated)
+        _train(stage, method, rows, eval_rows)
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)
-    repeated = count_fill_rows(len(encoded.rows), config.train_batch_size)
+    repeated = count_fill_rows(len(rows), config.train_batch_size)
     metrics = build_metrics(summary, encoded, repeated)
     if evaluated is not None:
         metrics["eval_rows"] = evaluated.summarize()
-    card = build_model_card(config, method.verb, method.title, metrics)
-    write_text(stage.path / MODEL_DIR / "README.md", card)
-    write_text(stage.path / "README.md", card)
-    return stage.write_record(build_counts(encoded), metrics)
+    return complete_stage(stage, method, build_counts(encoded), metrics)
 
 
 def encode_datasets(
@@ -111,9 +113,7 @@ def encode_datasets(
 ) -> EncodedRows:
     """The rows of data sets as token columns, bounded by max_length and the model's context."""
     tokenizer = load_tokenizer(config)
-    context = get_context_length(config)
-    max_length = config.max_length if context is None else min(config.max_length, context)
-    limits = Limits(max_length, config.truncation_mode)
+    limits = Limits(get_max_length(config), config.truncation_mode)
     encoded = EncodedRows()
     for part in parts:
         audit = SourceAudit()
@@ -123,32 +123,25 @@ def encode_datasets(
     return encoded
 
 
-def build_table(rows: list[dict[str, list[int]]]) -> pa.Table:
-    """Token columns as an Arrow table of int32 lists."""
-    names = list(rows[0])
-    arrays = [pa.array([row[name] for row in rows], pa.list_(pa.int32())) for name in names]
-    return pa.table(dict(zip(names, arrays, strict=True)))
-
-
-def _train(
-    stage: Stage, method: Method, encoded: EncodedRows, evaluated: EncodedRows | None
-) -> None:
-    config = stage.config
-    assert isinstance(config, TrainingConfig)
+def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) -> None:
+    assert isinstance(stage.config, TrainingConfig)
+    config = locate_models(stage.config)
     (stage.path / CHECKPOINTS_DIR).mkdir(exist_ok=True)
     (stage.path / LOGS_DIR).mkdir(exist_ok=True)
-    rows = fill_last_batch(encoded.rows, config.train_batch_size, config.seed)
+    rows = fill_last_batch(rows, config.train_batch_size, config.seed)
     with _connected():
         import ray
 
-        has_eval = evaluated is not None and evaluated.rows
+        if isinstance(config, DPOStageConfig) and config.precompute_ref_log_probs:
+            both = attach_reference([*rows, *eval_rows], config, stage.path.resolve())
+            rows, eval_rows = both[: len(rows)], both[len(rows) :]
         job = TrainJob(
-            config=locate_models(config),
-            method=method,
+            config=config,
+            method=replace(method, config=config),  # type: ignore[type-var]
             strategy=_choose_strategy(config),
             stage_dir=stage.path.resolve(),
             train_rows=ray.put(build_table(rows)),
-            eval_rows=ray.put(build_table(evaluated.rows)) if has_eval else None,
+            eval_rows=ray.put(build_table(eval_rows)) if eval_rows else None,
         )
         find_checkpoint(job.checkpoints_dir, job.layout)
         progress = stage.path / LOGS_DIR / PROGRESS_NAME

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignray.chat import ChatTokenizer
 from alignray.config.base import get_input_kind
+from alignray.config.dpo import DPOStageConfig
 from alignray.config.training import TrainingConfig
 from alignray.errors import ModelError
-from alignray.models import ADAPTER_CONFIG, is_adapter, load_model_config, resolve_model
+from alignray.models import is_adapter, load_model_config, resolve_model
+from alignray.training.adapter_fit import check_adapter, locate_adapter
+from alignray.training.quantization import build_quantization_config, check_quantization
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
-    from transformers import Trainer
+    from transformers import PreTrainedConfig, PreTrainedModel, Trainer
 
 REFERENCE_ADAPTER = "ref"
 """TRL's name for the frozen copy of an adapter that is gone on from."""
@@ -34,11 +36,9 @@ def check_model(config: TrainingConfig) -> None:
             "a model",
             "put it into adapter_name_or_path, and its base into model_name_or_path",
         )
-    if config.adapter_name_or_path is None:
-        return
-    adapter = resolve_model(config.adapter_name_or_path)
-    if Path(adapter).is_dir():
-        _check_adapter(config, read_adapter_config(adapter))
+    if config.adapter_name_or_path is not None:
+        check_adapter(config)
+    check_quantization(config)
 
 
 def locate_models(config: TrainingConfig) -> TrainingConfig:
@@ -52,44 +52,16 @@ def locate_models(config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update=located)
 
 
-def read_adapter_config(adapter: str) -> dict[str, Any]:
-    """PEFT's adapter_config.json.
-
-    Raises:
-        ModelError: missing or unreadable.
-    """
-    path = Path(adapter) / ADAPTER_CONFIG
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(str(path), f"unreadable ({error})", "a PEFT adapter") from error
-    return content
-
-
-def _check_adapter(config: TrainingConfig, adapter: dict[str, Any]) -> None:
-    """An adapter keeps its shape; settings that say otherwise would be ignored in silence."""
-    wanted: dict[str, Any] = {
-        "peft_type": "LORA",
-        "r": config.lora_r,
-        "lora_alpha": config.lora_alpha,
-    }
-    if config.lora_target_modules != "all-linear":
-        wanted["target_modules"] = sorted(config.lora_target_modules)
-        adapter = {**adapter, "target_modules": sorted(adapter.get("target_modules") or ())}
-    for name, value in wanted.items():
-        if adapter.get(name) != value:
-            raise ModelError(
-                str(config.adapter_name_or_path),
-                f"adapter with {name}={adapter.get(name)}",
-                f"{name}={value} as configured",
-                f"set lora_{name.removeprefix('lora_')} to the adapter's value",
-            )
-
-
 def get_context_length(config: TrainingConfig) -> int | None:
     """The model's context in tokens, where its config.json is at hand."""
     length = load_model_config(config.model_name_or_path).get("max_position_embeddings")
     return None if length is None else int(length)
+
+
+def get_max_length(config: TrainingConfig) -> int:
+    """Longest row in tokens: as configured, and within the model's context."""
+    context = get_context_length(config)
+    return config.max_length if context is None else min(config.max_length, context)
 
 
 def load_tokenizer(config: TrainingConfig) -> ChatTokenizer:
@@ -101,19 +73,77 @@ def load_tokenizer(config: TrainingConfig) -> ChatTokenizer:
     )
 
 
+def load_hub_config(config: TrainingConfig) -> PreTrainedConfig:
+    """The model's configuration, as transformers reads it."""
+    from transformers import AutoConfig
+
+    base = resolve_model(config.model_name_or_path)
+    return AutoConfig.from_pretrained(base, **_get_revision(base, config.model_revision))
+
+
+def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
+    """The reference model, where one is named; else TRL makes one of what is trained."""
+    if config.ref_model_name_or_path is None:
+        return None
+    from transformers import AutoModelForCausalLM
+
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        resolve_model(config.ref_model_name_or_path), dtype=get_torch_dtype(config)
+    )
+    return model
+
+
+def load_reference_weights(config: DPOStageConfig) -> Any:
+    """What a reference pass scores with: the named model, or what the training starts from."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = resolve_model(config.ref_model_name_or_path or config.model_name_or_path)
+    arguments: dict[str, Any] = {
+        "dtype": torch.bfloat16 if config.bf16 else get_torch_dtype(config),
+        **_get_revision(base, config.model_revision),
+    }
+    if config.resources.num_gpus:
+        arguments["device_map"] = "auto" if config.resources.num_gpus > 1 else "cuda"
+    if config.resources.attn_implementation != "auto":
+        arguments["attn_implementation"] = config.resources.attn_implementation
+    model = AutoModelForCausalLM.from_pretrained(base, **arguments)
+    if config.ref_model_name_or_path is None and config.adapter_name_or_path is not None:
+        return PeftModel.from_pretrained(model, resolve_model(config.adapter_name_or_path))
+    return model
+
+
+def get_torch_dtype(config: TrainingConfig) -> Any:
+    """The configured type as torch names it; `auto` as it is."""
+    import torch
+
+    return config.dtype if config.dtype == "auto" else getattr(torch, config.dtype)
+
+
+def _get_revision(base: str, revision: str) -> dict[str, str]:
+    """A revision is of a hub id; directories have none."""
+    return {} if Path(base).is_dir() else {"revision": revision}
+
+
 def load_policy(config: TrainingConfig) -> str | PeftModel:
     """The model's directory or id for TRL to load, or the model with the adapter to go on from."""
     base = resolve_model(config.model_name_or_path)
     if config.adapter_name_or_path is None:
         return base
-    import torch
     from peft import LoraConfig, PeftModel
     from transformers import AutoModelForCausalLM
 
-    dtype = config.dtype if config.dtype == "auto" else getattr(torch, config.dtype)
-    revision = {} if Path(base).is_dir() else {"revision": config.model_revision}
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, **revision)
-    adapter = resolve_model(config.adapter_name_or_path)
+    arguments: dict[str, Any] = _get_revision(base, config.model_revision)
+    if config.resources.attn_implementation != "auto":
+        arguments["attn_implementation"] = config.resources.attn_implementation
+    model = AutoModelForCausalLM.from_pretrained(
+        base,
+        dtype=get_torch_dtype(config),
+        quantization_config=build_quantization_config(config),
+        **arguments,
+    )
+    adapter = str(locate_adapter(config.adapter_name_or_path))
     adapter_config = LoraConfig.from_pretrained(adapter)
     adapter_config.lora_dropout = config.lora_dropout
     adapter_config.inference_mode = False
@@ -135,6 +165,7 @@ def build_peft_config(config: TrainingConfig) -> LoraConfig | None:
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
         target_modules=modules if isinstance(modules, str) else list(modules),
+        modules_to_save=list(config.lora_modules_to_save) or None,
         bias="none",
         task_type="CAUSAL_LM",
     )

@@ -1,22 +1,18 @@
-"""Supervised fine-tuning on the assistant turns of dialogues.
+"""Supervised fine-tuning: dialogues -> sequences of token ids with labels.
 
-    L = - 1/T  sum over response tokens t of  log p(y_t | y_<t)
+Labels are -100 on everything but what has a loss: by default assistant contents and the end of
+their turns, the first token of a response among them (contents are tokenised apart from the
+template). Reference systems 0 and 2 take the loss over every token (`loss_on: all`).
 
-with T the response tokens of the whole global batch (all workers, all accumulation steps): every
-token counts the same, whatever the layout. `dft` weighs each term by the (detached) probability of
-its token (Wu et al. 2025, arXiv 2508.05629).
-
-Reference system 2 differs: it takes the loss over every token, human turns included, and divides
-per micro-batch. Labels here are -100 on everything but assistant content and the end of its turn.
-
-Covered: the loss and its labels. Not covered: packing.
+The loss and its reductions are in `sft_loss.py`, packing in `packing.py`, the trainer in
+`sft_trainer.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alignray.config.sft import SFTStageConfig
 from alignray.errors import ChatError
@@ -25,10 +21,13 @@ from alignray.training.encoding import (
     NO_RESPONSE,
     TOO_LONG,
     UNREADABLE,
+    EncodedRows,
     Limits,
+    Row,
     Skipped,
     TokenColumns,
 )
+from alignray.training.packing import pack_rows
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -44,6 +43,7 @@ IGNORED = -100
 class SFTMethod:
     """SFT as `training/on_ray.py` launches it."""
 
+    config: SFTStageConfig
     verb: str = "sft"
     title: str = "Supervised fine-tuning"
 
@@ -60,29 +60,67 @@ class SFTMethod:
             dialogue = tokenizer.encode_dialogue(row["messages"])
         except ChatError:
             return Skipped(UNREADABLE)
-        return build_sft_columns(dialogue.input_ids, dialogue.loss_mask, limits)
+        mask = choose_loss_mask(dialogue.loss_mask, self.config.loss_on)
+        return build_sft_columns(dialogue.input_ids, mask, limits)
+
+    def arrange(self, encoded: EncodedRows, max_length: int) -> list[Row]:
+        """Sequences of one row each, or of several where they are packed."""
+        lengths = [len(columns["input_ids"]) for columns in encoded.rows]
+        packs = [[row] for row in range(len(lengths))]
+        if self.config.packing:
+            packs = pack_rows(lengths, max_length)
+        return [build_sequence(encoded, pack) for pack in packs]
 
     def build_trainer(self, parts: TrainerParts) -> Trainer:
-        """TRL's SFTTrainer, configured."""
-        from trl import SFTConfig, SFTTrainer
+        """TRL's SFTTrainer with our loss and batches."""
+        from trl import SFTConfig
 
-        config = parts.config
-        assert isinstance(config, SFTStageConfig)
+        from alignray.training.sft_trainer import SFTCollator, WeightedSFTTrainer
+
         arguments = SFTConfig(
             **parts.arguments,
             max_length=None,
-            loss_type=config.loss_type,
+            loss_type=self.config.loss_type,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
-        return SFTTrainer(
+        return WeightedSFTTrainer(
+            suite_config=self.config,
             model=parts.load_policy(),
             args=arguments,
+            data_collator=SFTCollator(self.config, parts.pad_token_id),
             train_dataset=parts.train_dataset,
             eval_dataset=parts.eval_dataset,
             processing_class=parts.tokenizer,
             peft_config=parts.peft_config,
             callbacks=parts.callbacks,
         )
+
+
+def choose_loss_mask(
+    mask: list[int], loss_on: Literal["responses", "last_response", "all"]
+) -> list[int]:
+    """The tokens with a loss, out of those that assistants wrote (1)."""
+    if loss_on == "all":
+        return [1] * len(mask)
+    if loss_on == "responses" or 1 not in mask:
+        return mask
+    end = len(mask) - mask[::-1].index(1)
+    start = next((at for at in range(end - 1, -1, -1) if not mask[at]), -1) + 1
+    return [0] * start + [1] * (end - start) + [0] * (len(mask) - end)
+
+
+def build_sequence(encoded: EncodedRows, rows: Sequence[int]) -> Row:
+    """Rows one after the other: `input_ids`, `labels`, and by row `lengths`, `weights`, `names`."""
+    columns = [encoded.rows[row] for row in rows]
+    lengths = [len(one["input_ids"]) for one in columns]
+    return {
+        "input_ids": [token for one in columns for token in one["input_ids"]],
+        "labels": [label for one in columns for label in one["labels"]],
+        "lengths": lengths,
+        "weights": [encoded.weights[row] for row in rows],
+        "names": [encoded.names[row] for row in rows],
+        "length": sum(lengths),
+    }
 
 
 def build_sft_columns(

@@ -88,7 +88,8 @@ def train_on_worker(settings: dict[str, TrainJob]) -> None:
         "save_seconds": round(time.monotonic() - trained, 3),
     }
     if trainer.is_world_process_zero():
-        write_json(job.checkpoints_dir / SUMMARY_NAME, _summarize(trainer, checkpoint, times))
+        summary = _summarize(trainer, checkpoint, times) | {"strategy": job.strategy.name}
+        write_json(job.checkpoints_dir / SUMMARY_NAME, summary)
     _wait()
 
 
@@ -130,9 +131,15 @@ def _build_trainer(job: TrainJob) -> Trainer:
 
     from alignray.training.arguments import build_arguments, compute_eval_steps
     from alignray.training.observers import build_observers
-    from alignray.training.policy import build_peft_config, load_policy, load_tokenizer
+    from alignray.training.policy import (
+        build_peft_config,
+        load_policy,
+        load_reference,
+        load_tokenizer,
+    )
+    from alignray.training.stack import prepare_base
 
-    config = job.config
+    config = prepare_base(job.config, job.stage_dir)
     table: pa.Table = ray.get(job.train_rows)
     eval_table = None if job.eval_rows is None else ray.get(job.eval_rows)
     eval_steps = None if eval_table is None else compute_eval_steps(config, table.num_rows)
@@ -142,6 +149,8 @@ def _build_trainer(job: TrainJob) -> Trainer:
         arguments=build_arguments(config, job.strategy, job.checkpoints_dir, eval_steps),
         load_policy=lambda: load_policy(config),
         peft_config=build_peft_config(config),
+        load_reference=lambda: load_reference(config),
+        live_reference="ref_chosen_logps" not in table.column_names,
         tokenizer=tokenizer.tokenizer,
         train_dataset=Dataset(table),
         eval_dataset=None if eval_table is None else Dataset(eval_table),
@@ -153,6 +162,7 @@ def _build_trainer(job: TrainJob) -> Trainer:
 def _write_result(job: TrainJob, trainer: Trainer) -> None:
     """The model beside its place first, then in one step into it."""
     from alignray.training.policy import save_policy
+    from alignray.training.stack import finish_model
 
     model_dir, unfinished = job.stage_dir / MODEL_DIR, job.stage_dir / f".{MODEL_DIR}.tmp"
     if trainer.is_world_process_zero():
@@ -162,6 +172,7 @@ def _write_result(job: TrainJob, trainer: Trainer) -> None:
     _wait()
     if trainer.is_world_process_zero():
         (unfinished / "training_args.bin").unlink(missing_ok=True)
+        finish_model(job.config, job.stage_dir, unfinished)
         shutil.rmtree(model_dir, ignore_errors=True)
         unfinished.replace(model_dir)
     _wait()

@@ -71,7 +71,7 @@ def test_too_few_rows_is_one_line_with_all_counts():
         rows=[{"input_ids": [1]}], skipped={"too_long": ["a", "b"], "no_response": ["c"]}
     )
     with pytest.raises(TrainingError) as caught:
-        check_rows(encoded, "pairs.parquet", 8)
+        check_rows(encoded, len(encoded.rows), "pairs.parquet", 8)
     text = str(caught.value)
     start = "pairs.parquet: 1 of 4 rows can be trained on (2 too_long, 1 no_response)"
     assert text.startswith(start)
@@ -79,4 +79,4 @@ def test_too_few_rows_is_one_line_with_all_counts():
 
 
 def test_exactly_one_global_batch_is_enough():
-    check_rows(EncodedRows(rows=[{"input_ids": [1]}] * 8), "pairs.parquet", 8)
+    check_rows(EncodedRows(rows=[{"input_ids": [1]}] * 8), 8, "pairs.parquet", 8)

@@ -1,0 +1,146 @@
+"""TRL's SFTTrainer with weighted tokens, packed rows and a perplexity over the whole eval set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed
+from trl import SFTTrainer
+
+from alignray.config.sft import SFTStageConfig
+from alignray.training.sft_loss import IGNORED, compute_sft_loss, count_denominator, weigh_tokens
+from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
+
+_MODEL_INPUTS = ("input_ids", "attention_mask", "position_ids")
+
+
+@dataclass
+class SFTCollator:
+    """Sequences -> a padded batch. Packed ones get positions instead of an attention mask."""
+
+    config: SFTStageConfig
+    pad_token_id: int
+
+    def __call__(self, sequences: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """The batch: `input_ids`, `labels`, `token_weights`, `documents`, `rows`, and a mask."""
+        reduction = self.config.loss_reduction
+        weights = [
+            weigh_tokens(s["labels"], s["lengths"], s["weights"], reduction) for s in sequences
+        ]
+        ids = [s["input_ids"] for s in sequences]
+        batch = {
+            "input_ids": pad(ids, self.pad_token_id),
+            "labels": pad([s["labels"] for s in sequences], IGNORED),
+            "token_weights": pad(weights, 0.0),
+            "documents": torch.tensor([len(s["lengths"]) for s in sequences]),
+            "rows": torch.tensor([s["row"] for s in sequences]),
+        }
+        if self.config.packing:
+            batch["position_ids"] = pad([_list_positions(s["lengths"]) for s in sequences], 0)
+        else:
+            batch["attention_mask"] = pad([[1] * len(row) for row in ids], 0)
+        return batch
+
+
+def pad(rows: Sequence[Sequence[Any]], value: int | float) -> torch.Tensor:
+    """Rows of different lengths as a tensor, filled up on the right."""
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
+def _list_positions(lengths: Sequence[int]) -> list[int]:
+    return [position for length in lengths for position in range(length)]
+
+
+class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
+    """SFTTrainer whose loss is a weighted sum over the tokens of the global batch."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, suite_config: SFTStageConfig, **arguments: Any) -> None:
+        self.suite_config: SFTStageConfig = suite_config
+        self._eval_rows: dict[int, tuple[float, int]] = {}
+        super().__init__(**arguments)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
+        """D of the global batch: over all micro-batches and workers."""
+        if not batch_samples:
+            return None
+        tokens = sum(int((batch["token_weights"][:, 1:] > 0).sum()) for batch in batch_samples)
+        rows = sum(int(batch["documents"].sum()) for batch in batch_samples)
+        own = count_denominator(tokens, rows, self.suite_config.loss_reduction)
+        return sum_over_workers(torch.tensor(own, device=device))
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """The micro-batch's share of L, times the workers, as their gradients are averaged."""
+        mode = "train" if self.model.training else "eval"
+        chosen = {name: inputs[name] for name in _MODEL_INPUTS if name in inputs}
+        labels = inputs["labels"].masked_fill(inputs["token_weights"] == 0, IGNORED)
+        if self.aux_loss_enabled:
+            chosen["output_router_logits"] = True
+        outputs = model(**chosen, labels=labels, use_cache=False, fused_lm_head=True)
+        weights = inputs["token_weights"][:, 1:]
+        if num_items_in_batch is None:
+            num_items_in_batch = self._get_num_items_in_batch([inputs], weights.device)
+        kind = self.suite_config.loss_type if mode == "train" else "nll"
+        loss = compute_sft_loss(outputs.log_probs, weights, num_items_in_batch, kind)
+        loss = loss * self.accelerator.num_processes
+        if self.aux_loss_enabled:
+            steps = self.current_gradient_accumulation_steps if mode == "train" else 1
+            loss = loss + self.router_aux_loss_coef * outputs.aux_loss / steps
+        self.check_loss(loss, inputs["rows"])
+        self._record(mode, outputs, inputs)
+        return (loss, outputs) if return_outputs else loss
+
+    def _record(self, mode: str, outputs: Any, inputs: dict[str, torch.Tensor]) -> None:
+        """Entropy and accuracy over the tokens of all workers, in one message; NLL by eval row."""
+        mask = outputs.label_mask
+        own = torch.stack(
+            [mask.sum(), (outputs.entropy * mask).sum(), (outputs.is_top1 * mask).sum()]
+        )
+        tokens, entropy, correct = sum_over_workers(own.double()).tolist()
+        self._metrics[mode]["entropy"].append(mean_or_nan(entropy, tokens))
+        self._metrics[mode]["mean_token_accuracy"].append(mean_or_nan(correct, tokens))
+        if mode == "eval":
+            nll = -(outputs.log_probs * mask).sum(dim=1)
+            for row, total, count in zip(
+                inputs["rows"].tolist(), nll.tolist(), mask.sum(dim=1).tolist(), strict=True
+            ):
+                self._eval_rows[row] = (total, count)
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """As TRL's; the loss is the token mean over the whole set, whatever the batches were.
+
+        perplexity = exp(sum of all tokens' negative log-likelihood / number of these tokens).
+        """
+        self._eval_rows = {}
+        output = super().evaluation_loop(*arguments, **options)
+        prefix = options.get("metric_key_prefix", "eval")
+        loss = compute_token_mean(self._gather_eval_rows())
+        output.metrics[f"{prefix}_loss"] = loss
+        output.metrics[f"{prefix}_perplexity"] = math.exp(min(loss, 700.0))
+        return output
+
+    def _gather_eval_rows(self) -> dict[int, tuple[float, int]]:
+        """Row -> (NLL, tokens) over all workers; a row that filled up a batch counts once."""
+        if not torch.distributed.is_initialized():
+            return self._eval_rows
+        gathered: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(gathered, self._eval_rows)
+        return {row: sums for part in gathered for row, sums in part.items()}
+
+
+def compute_token_mean(rows: dict[int, tuple[float, int]]) -> float:
+    """Mean NLL over the tokens of all rows, in order of the rows so that it is reproducible."""
+    total = sum(rows[row][0] for row in sorted(rows))
+    return mean_or_nan(total, sum(count for _, count in rows.values()))
