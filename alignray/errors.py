@@ -90,6 +90,10 @@ class TrainingError(AlignrayError):
     """A training run that cannot start or did not finish."""
 
 
+class HubError(AlignrayError):
+    """A model that could not be pushed to the hub; model and record are whole."""
+
+
 class EvaluationError(AlignrayError):
     """A metric that is not defined on the rows at hand."""
 

@@ -75,7 +75,7 @@ def _run_next(
         outlook = inspect_stage(stage.config, stage.verb.name)
     if outlook.state == "finished":
         say(f"{stage.name}: finished before, {did}")
-        return StageOutcome(stage.name, did, read_json(path / RECORD_NAME))
+        return StageOutcome(stage.name, did, run_stage(stage.verb, stage.config))
     say(f"{stage.name}: {'goes on' if outlook.state == 'resume' else 'starts'}")
     (out_dir / RECORD_NAME).unlink(missing_ok=True)
     try:

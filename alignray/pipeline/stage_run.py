@@ -34,6 +34,8 @@ def run_stage(verb: Verb, config: StageConfig, reuse_from: Sequence[Path] = ()) 
     path = Path(config.output_dir).expanduser()
     outlook = inspect_stage(config, verb.name)
     if outlook.state == "finished":
+        if getattr(config, "push_to_hub", False):
+            verb.load_run()(config)  # pushes what an earlier run could not, and nothing else
         return read_record(path)
     if outlook.error is not None:
         raise outlook.error
