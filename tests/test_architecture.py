@@ -41,7 +41,7 @@ FLOORS = [
     {"__main__"},
 ]
 # What a part may import from its own floor: names, the judge's wording, and the one place that
-# starts Ray.
+# starts Ray; a training draws its own curves.
 NEIGHBOURS = {
     "artifacts": ("fingerprint",),
     "fingerprint": ("models",),
@@ -49,7 +49,7 @@ NEIGHBOURS = {
     "chat_encoder": ("chat_skeleton",),
     "models": ("pocket",),
     "pocket": ("prompts", "chat"),
-    "training": ("inference.cluster",),
+    "training": ("inference.cluster", "reports.training"),
 }
 # Which files may import which heavy library (prefixes of paths below alignray/).
 HOMES = {

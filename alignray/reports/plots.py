@@ -68,11 +68,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a line plot: points in order of x."""
+    """One line of a line plot: points in order of x, each marked where `dots`."""
 
     label: str
     points: Sequence[tuple[float, float]]
     color: int = 0
+    dots: bool = False
 
 
 def plot_intervals(
@@ -236,13 +237,15 @@ def plot_lines(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
 
 def _draw_curve(curve: Curve, x: Scale, y: Scale) -> list[Markup]:
     color = f"c{curve.color % NUM_COLORS}"
-    if len(curve.points) == 1:
-        [(at, value)] = curve.points
-        return [
-            build_element("circle", {"cx": x(at), "cy": y(value), "r": 3, "class_": f"dot {color}"})
-        ]
-    points = " ".join(f"{x(at)},{y(value)}" for at, value in curve.points)
-    return [build_element("polyline", {"points": points, "class_": f"curve {color}"})]
+    parts = []
+    if len(curve.points) > 1:
+        points = " ".join(f"{x(at)},{y(value)}" for at, value in curve.points)
+        parts.append(build_element("polyline", {"points": points, "class_": f"curve {color}"}))
+    if curve.dots or len(curve.points) == 1:
+        for at, value in curve.points:
+            dot = {"cx": x(at), "cy": y(value), "r": 3, "class_": f"dot {color}"}
+            parts.append(build_element("circle", dot))
+    return parts
 
 
 def _draw_legend(curves: Sequence[Curve], left: float, y: float) -> list[Markup]:

@@ -10,28 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignray.reports.page import Block, Cell, Figure, Section, Table
-from alignray.reports.plots import (
-    Curve,
-    Estimate,
-    Whisker,
-    plot_intervals,
-    plot_lines,
-    thin_points,
-)
+from alignray.reports.plots import Estimate, Whisker, plot_intervals
 from alignray.reports.svg import format_percent
+from alignray.reports.training import build_training_figures
 from alignray.reports.values import build_blocks, is_estimate
 
 Record = Mapping[str, Any]
 
 _TITLES = {"sample": "Sampling", "rank": "Ranking", "pairs": "Pairs"}
 _TRAINING_VERBS = ("sft", "dpo")
-_CURVES = {
-    "Loss": ("loss", "eval_loss"),
-    "Reward margin (chosen minus rejected)": ("rewards/margins", "eval_rewards/margins"),
-    "Share of pairs ordered rightly": ("rewards/accuracies", "eval_rewards/accuracies"),
-    "Rewards": ("rewards/chosen", "rewards/rejected"),
-}
-_NOT_MEASURED = "On the training data: it says that training worked, not that the model is safe."
 
 
 def build_stage_sections(records: Sequence[Record]) -> list[Section]:
@@ -134,32 +121,9 @@ def _read_estimate(share: Mapping[str, Any]) -> Estimate:
 
 def _build_training_blocks(records: Sequence[Record]) -> list[Block]:
     blocks: list[Block] = []
-    for title, names in _CURVES.items():
-        for record in records:
-            figure = _build_curve_figure(record, title, names)
-            if figure:
-                blocks.append(figure)
+    for record in records:
+        blocks += build_training_figures(record["stage"], record["metrics"]).values()
     for record in records:
         hidden = {key: value for key, value in record["metrics"].items() if key != "curve"}
         blocks += build_blocks(hidden, f"{record['stage']}: ", folded=True)
     return blocks
-
-
-def _build_curve_figure(record: Record, title: str, names: Sequence[str]) -> Figure | None:
-    metrics = record["metrics"]
-    logged = [*metrics.get("curve", []), *metrics.get("evaluations", [])]
-    curves = []
-    for color, name in enumerate(names, start=1):
-        points = [
-            (float(entry["step"]), float(entry[name]))
-            for entry in logged
-            if isinstance(entry, Mapping) and name in entry and "step" in entry
-        ]
-        if points:
-            curves.append(Curve(name, thin_points(points), color))
-    if not curves:
-        return None
-    shown = sum(len(curve.points) for curve in curves)
-    caption = f"{shown} logged points over {metrics.get('steps', '?')} steps. {_NOT_MEASURED}"
-    full = f"{title}: {record['stage']}"
-    return Figure(full, plot_lines(full, curves), caption)

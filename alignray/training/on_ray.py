@@ -22,6 +22,7 @@ from alignray.config.sft import SFTStageConfig
 from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
+from alignray.reports.training import write_training_plots
 from alignray.sources import SourceAudit
 from alignray.training.checkpoints import find_checkpoint
 from alignray.training.completion import complete_stage, reopen_stage
@@ -105,6 +106,7 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
     metrics = build_metrics(summary, encoded, repeated)
     if evaluated is not None:
         metrics["eval_rows"] = evaluated.summarize()
+    write_training_plots(stage.path, metrics)
     return complete_stage(stage, method, build_counts(encoded), metrics)
 
 
