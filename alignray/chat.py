@@ -23,6 +23,7 @@ from typing import Any
 
 from alignray.chat_encoder import TextEncoder
 from alignray.chat_skeleton import DATE, ChatTemplate, Skeleton, build_skeleton
+from alignray.chat_templates import fit_chat_template, resolve_chat_template
 from alignray.errors import ChatError, ModelError
 from alignray.models import resolve_model
 from alignray.records import Message
@@ -93,10 +94,11 @@ class ChatTokenizer:
         Args:
             name_or_path: the model, adapter or directory.
             revision: revision on the hub.
-            chat_template: Jinja text of the template to use instead of the tokenizer's own.
+            chat_template: name, file or Jinja text of a template, instead of the tokenizer's own.
 
         Raises:
             ModelError: there is none, or it cannot be read.
+            ConfigError, ChatError: no such template, or one that the tokenizer lacks tokens for.
         """
         from transformers import AutoTokenizer
 
@@ -115,7 +117,8 @@ class ChatTokenizer:
                 "tokenizer.json or tokenizer.model, and tokenizer_config.json",
             ) from error
         if chat_template is not None:
-            tokenizer.chat_template = chat_template
+            text = resolve_chat_template(chat_template)
+            tokenizer.chat_template = fit_chat_template(text, tokenizer, name_or_path)
         return cls(tokenizer, name_or_path)
 
     def encode_prompt(self, messages: Sequence[Message]) -> list[int]:

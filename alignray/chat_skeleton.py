@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alignray.chat_templates import add_usual_bos
 from alignray.errors import ChatError
 from alignray.records import Message
 
@@ -213,7 +214,4 @@ def _choose_template(tokenizer: Any) -> str:
     template = FALLBACK_TEMPLATE
     if tokenizer.eos_token is None:
         template = template.replace(" + eos_token", "")
-    bos = tokenizer.bos_token_id
-    if bos is not None and tokenizer("a")["input_ids"][:1] == [bos]:
-        template = "{{ bos_token }}" + template
-    return template
+    return add_usual_bos(template, tokenizer)

@@ -28,6 +28,7 @@ FLOORS = [
         "chat",
         "chat_encoder",
         "chat_skeleton",
+        "chat_templates",
         "prompts",
         "pocket",
     },
@@ -45,8 +46,9 @@ FLOORS = [
 NEIGHBOURS = {
     "artifacts": ("fingerprint",),
     "fingerprint": ("models",),
-    "chat": ("chat_encoder", "chat_skeleton", "models"),
+    "chat": ("chat_encoder", "chat_skeleton", "chat_templates", "models"),
     "chat_encoder": ("chat_skeleton",),
+    "chat_skeleton": ("chat_templates",),
     "models": ("pocket",),
     "pocket": ("prompts", "chat"),
     "training": ("inference.cluster", "reports.training"),
