@@ -237,3 +237,32 @@ def test_the_module_runs_too():
         [sys.executable, "-m", "alignray", "--version"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.stdout == f"alignray {alignray.__version__}\n"
+
+
+HANDBOOK = ROOT / "tests/config/handbook"
+
+
+@pytest.mark.parametrize("name", ["sft_full", "sft_qlora", "dpo_full"])
+def test_a_recipe_of_the_handbook_is_taken_as_it_is(capsys, name):
+    verb = name.partition("_")[0]
+    recipe, launch = HANDBOOK / f"{name}.yaml", HANDBOOK / "deepspeed_zero3.yaml"
+    arguments = [verb, "--config", str(recipe), "--deepspeed", str(launch), "resources.num_gpus=0"]
+    assert main([*arguments, "train_batch_size=256", "--dry-run"]) == 0
+    captured = capsys.readouterr()
+    config = yaml.safe_load(captured.out)
+    assert (config["train_batch_size"], config["resources"]["num_workers"]) == (256, 8)
+    assert captured.err.count(f"alignray: {name}.yaml: ") > 20
+    assert "deepspeed_zero3.yaml: num_processes -> resources.num_workers=8" in captured.err
+
+
+def test_launch_files_are_for_training(capsys):
+    launch = str(HANDBOOK / "deepspeed_zero3.yaml")
+    assert "unrecognized" in fails(capsys, "sample", "--deepspeed", launch)
+    assert "expected `distributed_type`" in fails(
+        capsys, "sft", "--deepspeed", str(HANDBOOK / "sft_full.yaml")
+    )
+    for verb in ("sft", "dpo"):
+        main([verb, "--help"])
+        assert "--deepspeed FILE" in capsys.readouterr().out
+    main(["sample", "--help"])
+    assert "--deepspeed" not in capsys.readouterr().out

@@ -111,6 +111,8 @@ def _parse_accelerate(launch: Launch, content: Mapping[str, Any], lines: Mapping
     processes = content.get("num_processes")
     if processes is not None and processes != -1:
         launch.num_workers = processes
+    elif "num_processes" in content:
+        launch.ignored["num_processes"] = "no number; resources.num_workers says it"
     launch.mixed_precision = str(content.get("mixed_precision") or "no").lower()
     launch.use_cpu = content.get("use_cpu") is True
     if "use_cpu" in content:

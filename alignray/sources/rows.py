@@ -7,6 +7,7 @@ means the hub. So `hh-rlhf@helpful-base:test` names the same rows here and there
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,7 +136,7 @@ def find_data_files(path: Path, splits: Sequence[str], *, named: bool = False) -
     """The data files of a directory (or of `data/` in it), in order of their names.
 
     Files named for splits (`train.jsonl`, `test-00000-of-00002.parquet`) are never mixed: the first
-    split of `splits` that is there is taken.
+    split of `splits` that is there is taken. A named split may have a longer name (`train_sft`).
 
     Raises:
         SourceError: no data file, files of several formats, or none of the splits.
@@ -146,10 +147,12 @@ def find_data_files(path: Path, splits: Sequence[str], *, named: bool = False) -
         below = any(entry.is_dir() for entry in directory.iterdir())
         do = f"name a part: {path}@SUBDIR, {_describe_folders(directory)}" if below else ""
         raise SourceError(str(path), "no data files", f"files ending in {', '.join(FORMATS)}", do)
+    exact = [f for f in files if named and re.split(r"[-.]", f.name)[0] == splits[0]]
+    files = exact or files
     by_split = {
         name: [f for f in files if _get_split(f) == name] for name in map(_get_split, files)
     }
-    if len(by_split) > 1 or named:
+    if len(by_split) > 1 or (named and not exact):
         found = next((name for name in splits if name in by_split), None)
         if found is None:
             present = ", ".join(sorted(name for name in by_split if name)) or "none"

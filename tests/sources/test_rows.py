@@ -73,6 +73,14 @@ def test_splits_are_never_mixed(tmp_path):
         prompts(tmp_path, prefer=("sft",))
 
 
+def test_a_split_with_a_longer_name_is_found_by_it(tmp_path):
+    lines(tmp_path / "data/train_sft-00000-of-00001.jsonl", "a")
+    lines(tmp_path / "data/train_gen-00000-of-00001.jsonl", "b")
+    assert prompts(f"{tmp_path}:train_sft") == ["a"]
+    with pytest.raises(SourceError, match="splits: train"):
+        prompts(f"{tmp_path}:train_prefs")
+
+
 def test_the_only_split_is_taken(tmp_path):
     lines(tmp_path / "test.jsonl", "a")
     assert prompts(tmp_path) == ["a"]
