@@ -21,6 +21,9 @@ Row = dict[str, Any]
 
 TruncationMode = Literal["none", "keep_start", "keep_end"]
 
+IGNORED = -100
+"""Label of a token without loss."""
+
 TOO_LONG = "too_long"
 NO_RESPONSE = "no_response"
 UNREADABLE = "unreadable"

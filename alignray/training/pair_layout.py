@@ -28,9 +28,9 @@ import torch
 
 from alignray.config.training import TrainingConfig
 from alignray.errors import ConfigError
+from alignray.training.encoding import IGNORED
+from alignray.training.padding import pad
 from alignray.training.policy import load_hub_config
-from alignray.training.sft_loss import IGNORED
-from alignray.training.sft_trainer import pad
 
 Layout = Literal["padded", "shared_prefix"]
 CHOSEN, REJECTED = 1, 2

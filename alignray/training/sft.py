@@ -18,6 +18,7 @@ from alignray.config.sft import SFTStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_dialogues
 from alignray.training.encoding import (
+    IGNORED,
     NO_RESPONSE,
     TOO_LONG,
     UNREADABLE,
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
     from alignray.chat import ChatTokenizer
     from alignray.training.method import TrainerParts
-
-IGNORED = -100
-"""Label of a token without loss."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from typing import Literal
 
 import torch
 
-Reduction = Literal["token_mean", "sequence_mean", "sequence_sum"]
+from alignray.training.encoding import IGNORED
 
-IGNORED = -100
-"""Label of a token without loss."""
+Reduction = Literal["token_mean", "sequence_mean", "sequence_sum"]
 
 
 def weigh_tokens(

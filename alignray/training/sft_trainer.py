@@ -12,7 +12,9 @@ import torch.distributed
 from trl import SFTTrainer
 
 from alignray.config.sft import SFTStageConfig
-from alignray.training.sft_loss import IGNORED, compute_sft_loss, count_denominator, weigh_tokens
+from alignray.training.encoding import IGNORED
+from alignray.training.padding import pad
+from alignray.training.sft_loss import compute_sft_loss, count_denominator, weigh_tokens
 from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
 
 _MODEL_INPUTS = ("input_ids", "attention_mask", "position_ids")
@@ -44,12 +46,6 @@ class SFTCollator:
         else:
             batch["attention_mask"] = pad([[1] * len(row) for row in ids], 0)
         return batch
-
-
-def pad(rows: Sequence[Sequence[Any]], value: int | float) -> torch.Tensor:
-    """Rows of different lengths as a tensor, filled up on the right."""
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
 
 
 def _list_positions(lengths: Sequence[int]) -> list[int]:

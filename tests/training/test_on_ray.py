@@ -205,7 +205,7 @@ def test_full_weights_train_against_a_second_copy(tiny_model, data, tmp_path, ra
 
 RUN_DPO = """
 import json, sys
-from alignray.config.training import DPOStageConfig
+from alignray.config.dpo import DPOStageConfig
 from alignray.training.on_ray import run_dpo
 run_dpo(DPOStageConfig.model_validate(json.load(open(sys.argv[1]))))
 """

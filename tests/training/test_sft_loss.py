@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from alignray.training.encoding import IGNORED
 from alignray.training.sft_loss import (
-    IGNORED,
     compute_sft_loss,
     count_denominator,
     weigh_tokens,
