@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from alignray.errors import TrainingError
@@ -44,9 +44,27 @@ class Limits:
     truncation_mode: TruncationMode
 
 
+@dataclass(frozen=True)
+class PartCounts:
+    """The books of one data set: rows + pieces = used + skipped + not_taken."""
+
+    dataset: str
+    rows: int
+    """Rows of the source."""
+    pieces: int = 0
+    """Rows more, because long dialogues became several."""
+    used: int = 0
+    skipped: int = 0
+    """Left out, with a reason each."""
+    not_taken: int = 0
+    """Not asked for: beyond a fraction, a maximum or the end of the mixture."""
+    repeated: int = 0
+    """How often a row was taken again (interleaving)."""
+
+
 @dataclass
 class EncodedRows:
-    """All rows of a data set, encoded. Rows in = rows + skipped, by construction."""
+    """All rows of a data set, encoded. Rows in = used + skipped, by construction."""
 
     rows: list[TokenColumns] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -57,6 +75,17 @@ class EncodedRows:
     """Reason -> names of the rows left out, in order."""
     truncated: int = 0
     """Rows that were cut to max_length."""
+    cut: set[int] = field(default_factory=set)
+    """Positions of these rows."""
+    repeated: int = 0
+    """Entries of `rows` that are there a second time, or more often."""
+    parts: list[PartCounts] = field(default_factory=list)
+    """The books of each data set."""
+
+    @property
+    def num_used(self) -> int:
+        """Different rows that are trained on."""
+        return len(self.rows) - self.repeated
 
     @property
     def num_skipped(self) -> int:
@@ -74,10 +103,12 @@ class EncodedRows:
             for reason, names in sorted(self.skipped.items())
         }
         return {
-            "rows_in": len(self.rows) + self.num_skipped,
-            "rows_used": len(self.rows),
+            "rows_in": self.num_used + self.num_skipped,
+            "rows_used": self.num_used,
+            "rows_mixed_again": self.repeated,
             "rows_truncated": self.truncated,
             "skipped": reasons,
+            "parts": [asdict(part) for part in self.parts],
         }
 
 
@@ -86,14 +117,25 @@ def encode_rows(
     encode_row: Callable[[Mapping[str, Any]], tuple[TokenColumns, bool] | Skipped],
     encoded: EncodedRows,
     weight: float = 1.0,
+    first: int = 0,
 ) -> None:
-    """Encodes all rows; `encode_row` gives (columns, was cut) or the reason to leave a row out."""
-    for index, row in enumerate(rows):
+    """Encodes all rows; `encode_row` gives (columns, was cut) or the reason to leave a row out.
+
+    Args:
+        rows: the rows.
+        encode_row: the method's encoding.
+        encoded: takes them.
+        weight: their weight in the loss.
+        first: position of the first of them, by which rows without id are named.
+    """
+    for index, row in enumerate(rows, start=first):
         result = encode_row(row)
         if isinstance(result, Skipped):
             encoded.skip(result.reason, name_row(row, index))
         else:
             columns, was_cut = result
+            if was_cut:
+                encoded.cut.add(len(encoded.rows))
             encoded.rows.append(columns)
             encoded.names.append(name_row(row, index))
             encoded.weights.append(weight)
@@ -115,6 +157,11 @@ def name_row(row: Mapping[str, Any], index: int) -> str:
     return str(row.get("prompt_id") or row.get("source") or f"row {index}")
 
 
+def list_skipped(encoded: EncodedRows) -> str:
+    """The rows left out by reason, e.g. `2 too_long, 1 no_response`."""
+    return ", ".join(f"{len(names)} {reason}" for reason, names in encoded.skipped.items())
+
+
 def check_rows(
     encoded: EncodedRows, num_sequences: int, dataset: str, train_batch_size: int
 ) -> None:
@@ -126,7 +173,7 @@ def check_rows(
     used = len(encoded.rows)
     if num_sequences >= train_batch_size:
         return
-    counts = ", ".join(f"{len(names)} {reason}" for reason, names in encoded.skipped.items())
+    counts = list_skipped(encoded)
     found = f"{used} of {used + encoded.num_skipped} rows can be trained on"
     if num_sequences < used:
         found += f" in {num_sequences} packed sequences"

@@ -52,7 +52,7 @@ def build_metrics(
 
 def build_counts(encoded: EncodedRows) -> Counts:
     """Rows in = rows trained on + rows left out with a reason."""
-    used, skipped = len(encoded.rows), encoded.num_skipped
+    used, skipped = encoded.num_used, encoded.num_skipped
     return Counts(used + skipped, used, unscored=skipped)
 
 

@@ -12,29 +12,24 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from alignray.artifacts import Stage, open_stage
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
-from alignray.config.training import DatasetPart, TrainingConfig
+from alignray.config.training import TrainingConfig
 from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, TrainingError
 from alignray.reports.training import write_training_plots
-from alignray.sources import SourceAudit
 from alignray.training.checkpoints import find_checkpoint
 from alignray.training.completion import complete_stage, reopen_stage
 from alignray.training.dpo import DPOMethod
 from alignray.training.encoding import (
-    EncodedRows,
-    Limits,
     Row,
-    add_excluded,
     check_rows,
     count_fill_rows,
-    encode_rows,
     fill_last_batch,
 )
 from alignray.training.follow import show_progress
@@ -42,8 +37,9 @@ from alignray.training.hub import check_hub
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
 from alignray.training.observers import check_eval_rows, check_reporters
-from alignray.training.policy import check_model, get_max_length, load_tokenizer, locate_models
+from alignray.training.policy import check_model, get_max_length, locate_models
 from alignray.training.reference import attach_reference
+from alignray.training.row_loading import encode_dataset, encode_mixture
 from alignray.training.sft import SFTMethod
 from alignray.training.strategy import (
     Strategy,
@@ -88,15 +84,13 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
     stage = open_stage(config, method.verb)
     if stage.finished:
         return reopen_stage(stage)
-    parts = config.list_datasets()
-    encoded = encode_datasets(config, method, parts)
+    encoded = encode_mixture(config, method)
     rows = method.arrange(encoded, get_max_length(config))
-    names = " + ".join(part.dataset for part in parts)
+    names = " + ".join(part.dataset for part in config.list_datasets())
     check_rows(encoded, len(rows), names, config.train_batch_size)
     evaluated, eval_rows = None, []
     if config.eval_dataset is not None:
-        part = DatasetPart(dataset=config.eval_dataset)
-        evaluated = encode_datasets(config, method, (part,))
+        evaluated = encode_dataset(config, method, config.eval_dataset)
         eval_rows = method.arrange(evaluated, get_max_length(config))
     check_eval_rows(config, evaluated)
     if not (stage.path / CHECKPOINTS_DIR / SUMMARY_NAME).is_file():
@@ -108,21 +102,6 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
         metrics["eval_rows"] = evaluated.summarize()
     write_training_plots(stage.path, metrics)
     return complete_stage(stage, method, build_counts(encoded), metrics)
-
-
-def encode_datasets(
-    config: TrainingConfig, method: Method, parts: Sequence[DatasetPart]
-) -> EncodedRows:
-    """The rows of data sets as token columns, bounded by max_length and the model's context."""
-    tokenizer = load_tokenizer(config)
-    limits = Limits(get_max_length(config), config.truncation_mode)
-    encoded = EncodedRows()
-    for part in parts:
-        audit = SourceAudit()
-        rows = method.load_rows(part.dataset, audit)
-        encode_rows(rows, lambda row: method.encode(row, tokenizer, limits), encoded)
-        add_excluded(encoded, audit.excluded)
-    return encoded
 
 
 def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) -> None:
