@@ -15,13 +15,14 @@ from alignray.training.hub import publish_model
 from alignray.training.method import Method
 from alignray.training.policy import load_tokenizer
 from alignray.training.stack import MERGED_DIR
+from alignray.training.stamp import write_stamp
 from alignray.training.worker import CHECKPOINTS_DIR, MODEL_DIR, SUMMARY_NAME
 
 
 def complete_stage(
     stage: Stage, method: Method, counts: Counts, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Writes card and record beside the trained model, then pushes it where that is asked for.
+    """Writes card, template stamp and record, then pushes the model where that is asked for.
 
     Raises:
         HubError: not pushed; all else is done.
@@ -29,10 +30,13 @@ def complete_stage(
     config = stage.config
     assert isinstance(config, TrainingConfig)
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)
+    template_digest = load_tokenizer(config).template_digest
+    metrics = {**metrics, "template_digest": template_digest}
+    write_stamp(config, template_digest, stage.path / MODEL_DIR)
     lineage = Lineage(
         fingerprint=stage.fingerprint,
         inputs=stage.inputs,
-        template_digest=load_tokenizer(config).template_digest,
+        template_digest=template_digest,
         strategy=str(summary.get("strategy", "")),
     )
     card = build_model_card(config, method.verb, method.title, metrics, lineage)

@@ -41,6 +41,7 @@ from alignray.training.policy import check_model, get_max_length, locate_models
 from alignray.training.reference import attach_reference
 from alignray.training.row_loading import encode_dataset, encode_mixture
 from alignray.training.sft import SFTMethod
+from alignray.training.stamp import check_stamp
 from alignray.training.strategy import (
     Strategy,
     choose_strategy,
@@ -79,6 +80,7 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
         TrainingError: nothing to train on, a diverged loss, workers that died too often.
     """
     check_model(config)
+    check_stamp(config)
     check_hub(config)
     check_reporters(config)
     stage = open_stage(config, method.verb)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignray.chat import ChatTokenizer
+from alignray.chat_templates import resolve_chat_template
 from alignray.config.base import get_input_kind
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.training import TrainingConfig
@@ -42,13 +43,18 @@ def check_model(config: TrainingConfig) -> None:
 
 
 def locate_models(config: TrainingConfig) -> TrainingConfig:
-    """The configuration with absolute paths of models: workers have a directory of their own."""
+    """The configuration with absolute paths of models and the template's text.
+
+    Workers have a directory of their own.
+    """
     names = {
         name: getattr(config, name)
         for name, info in type(config).model_fields.items()
         if get_input_kind(info) == "model"
     }
     located = {name: resolve_model(given) for name, given in names.items() if given is not None}
+    if config.chat_template is not None:
+        located["chat_template"] = resolve_chat_template(config.chat_template)
     return config.model_copy(update=located)
 
 

@@ -15,10 +15,11 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.errors import ModelError, SourceError, TrainingError
 from alignray.training.on_ray import build_table, run_dpo, run_sft
+from alignray.training.stamp import read_stamp
 from tests.training.conftest import build_dialogues, build_pairs, write_rows
 
 ONE_WORKER = {"num_workers": 1, "per_device_train_batch_size": 4, "num_cpus": 1}
-TWO_WORKERS = {"num_workers": 2, "per_device_train_batch_size": 4, "num_cpus": 1}
+TWO_WORKERS = {**ONE_WORKER, "num_workers": 2, "strategy": "zero3"}
 STEPS = {"train_batch_size": 8, "logging_steps": 1, "lora_r": 4, "lora_alpha": 8, "seed": 3}
 
 
@@ -59,13 +60,14 @@ def sft_stage(tiny_model, data, tmp_path_factory, ray_session):
 
 @pytest.mark.heavy
 def test_sft_learns_and_accounts_for_every_row(sft_stage):
-    _, record, _ = sft_stage
+    _, record, out = sft_stage
     metrics = record["metrics"]
     losses = [point["loss"] for point in metrics["curve"]]
     assert metrics["steps"] == len(losses) == 6
     assert losses[-1] < losses[0] - 0.05
     assert record["counts"] == {"in": 21, "ok": 21, "unscored": 0, "failed": 0}
     assert metrics["rows"]["rows_repeated"] == 3
+    assert read_stamp(out / "model").template_digest == metrics["template_digest"]
 
 
 @pytest.mark.heavy
@@ -139,7 +141,7 @@ def dpo_stage(sft_stage, tmp_path_factory):
         dataset=config.dataset,
         eval_dataset=config.dataset,
         learning_rate=5e-3,
-        num_train_epochs=2,
+        num_train_epochs=8,  # long enough that a kill finds it at work
         resources=TWO_WORKERS,
         **STEPS,
     )
@@ -265,7 +267,7 @@ def tear(checkpoint: Path) -> None:
     """Cuts a checkpoint's shard short, and drops what the workers wrote after it."""
     for later in checkpoint.parent.glob("checkpoint-*"):
         if int(later.name.split("-")[1]) >= int(checkpoint.name.split("-")[1]):
-            for shard in later.rglob("*optim_states.pt"):
+            for shard in later.rglob("*states.pt"):
                 shard.write_bytes(shard.read_bytes()[:100])
 
 
