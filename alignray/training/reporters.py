@@ -63,7 +63,7 @@ def build_wandb(logs_dir: Path, name: str, fingerprint: str) -> StageWandb:
         name: name of the run.
         fingerprint: the stage's fingerprint, the id of the run.
     """
-    for setting, value in _WANDB_DEFAULTS.items():
+    for setting, value in (_WANDB_DEFAULTS | {"WANDB_CACHE_DIR": str(logs_dir / "wandb")}).items():
         os.environ.setdefault(setting, value)
     run = {"WANDB_DIR": str(logs_dir), "WANDB_RUN_ID": fingerprint, "WANDB_NAME": name}
     os.environ.update(run, WANDB_RESUME="allow")

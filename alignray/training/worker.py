@@ -66,6 +66,8 @@ def train_on_worker(settings: dict[str, TrainJob]) -> None:
     job = settings["job"]
     started = time.monotonic()
     prepare_process(job.config)
+    if job.strategy.name != "fsdp":
+        _keep_gradient_norms()
     trainer = _build_trainer(job)
     from alignray.training.checkpoints import delete_torn_checkpoints, find_checkpoint
 
@@ -123,6 +125,20 @@ def _switch_off_shared_memory_op() -> None:
     import deepspeed
 
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
+def _keep_gradient_norms() -> None:
+    """Lets DeepSpeed tell the gradient norm where it shards nothing: 0.19 clips by it, no more."""
+    from deepspeed.runtime.engine import DeepSpeedEngine
+
+    DeepSpeedEngine.clip_fp32_gradients = _clip_gradients
+
+
+def _clip_gradients(engine: Any) -> None:
+    from deepspeed.runtime.utils import clip_grad_norm_
+
+    parameters, limit = engine.module.parameters(), engine.gradient_clipping()
+    engine._global_grad_norm = clip_grad_norm_(parameters, max_norm=limit, mpu=engine.mpu)
 
 
 def _build_trainer(job: TrainJob) -> Trainer:
