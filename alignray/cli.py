@@ -104,6 +104,8 @@ def _load_config(verb: Verb, parsed: Any) -> StageConfig:
     from alignray.config.loading import load_config
 
     cls = verb.load_config_class()
+    if verb.positional and parsed.overrides and "=" not in parsed.overrides[0]:
+        parsed.overrides[0] = f"{verb.positional}={parsed.overrides[0]}"
     if not verb.takes_launch_file:
         return load_config(cls, parsed.config, parsed.overrides)
     from alignray.config.training_files import load_training_config

@@ -83,7 +83,8 @@ def render_stage_help(verb: Verb) -> str:
     """The text of `alignray <verb> --help`: every key with type, bounds, default, documentation."""
     from alignray.config.help import render_help
 
-    text = _STAGE.format(name=verb.name) + (_LAUNCH if verb.takes_launch_file else "")
+    name = f"{verb.name} {verb.positional.upper()}".strip()
+    text = _STAGE.format(name=name) + (_LAUNCH if verb.takes_launch_file else "")
     return render_help(verb.load_config_class(), text)
 
 

@@ -28,6 +28,8 @@ class Verb:
     uses_ray: bool = True
     takes_launch_file: bool = False
     """Whether it has --deepspeed, and reads recipes of alignment-handbook."""
+    positional: str = ""
+    """The key that a first argument without `=` is the value of."""
 
     def load_config_class(self) -> type[StageConfig]:
         """The configuration class; needs neither Ray nor an engine."""
@@ -81,6 +83,14 @@ VERBS: dict[str, Verb] = {
             "alignray.config.evaluation:EvalConfig",
             "alignray.evaluation.on_ray:run_eval",
             "harm, refusal, over-refusal and use of models, with intervals",
+        ),
+        Verb(
+            "export",
+            "alignray.config.export:ExportConfig",
+            "alignray.training.export:run_export",
+            "a training's checkpoint as a model folder",
+            uses_ray=False,
+            positional="source",
         ),
     )
 }

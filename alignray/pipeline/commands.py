@@ -64,6 +64,8 @@ def run_one(verb: Verb, config: StageConfig, *, as_json: bool) -> int:
 def render_outcome(name: str, output_dir: str, record: Mapping[str, Any]) -> str:
     """E.g. `sample: 500 rows in, 499 ok, 1 unscored, 0 failed in 1:12 -> runs/x/sample`."""
     counts = record["counts"]
+    if not counts["in"]:  # a stage that takes no rows
+        return f"{name}: done in {format_seconds(record['seconds'])} -> {output_dir}"
     return (
         f"{name}: {counts['in']} rows in, {counts['ok']} ok, {counts['unscored']} unscored,"
         f" {counts['failed']} failed in {format_seconds(record['seconds'])} -> {output_dir}"

@@ -90,9 +90,12 @@ def build_model_card(
 
 
 def build_front_matter(base: str, adapts: bool, tags: list[str]) -> dict[str, Any]:
-    """The YAML at the top of a card, of an adapter or of all weights trained from a base."""
-    known = read_card(base)
-    above = base if _is_on_hub(base) else known.get("base_model")
+    """The YAML at the top of a card, of an adapter or of all weights trained from a base.
+
+    An empty `base` is one that is not at hand.
+    """
+    known = read_card(base) if base else {}
+    above = base if base and _is_on_hub(base) else known.get("base_model")
     front: dict[str, Any] = {}
     if isinstance(above, str) and is_hub_id(above):
         front["base_model"] = above
