@@ -376,8 +376,8 @@ def test_an_adapter_of_another_shape_is_refused(tiny_model, tmp_path):
         run_sft(config)
 
 
-def test_token_columns_become_int32_lists():
-    table = build_table([{"input_ids": [1, 2], "labels": [-100, 2]}])
-    assert table.column_names == ["input_ids", "labels"]
+def test_rows_become_a_table_with_a_stated_schema_and_their_positions():
+    rows = [{"input_ids": [1, 2], "names": ["a"]}, {"input_ids": [], "names": ["b", "c"]}]
+    table = build_table(rows)
     assert str(table.schema.field("input_ids").type) == "list<item: int32>"
-    assert table.to_pylist() == [{"input_ids": [1, 2], "labels": [-100, 2]}]
+    assert table.to_pylist() == [{**row, "row": at} for at, row in enumerate(rows)]
