@@ -64,6 +64,7 @@ class ChatTokenizer:
     Attributes:
         tokenizer: the transformers tokenizer.
         stop_token_ids: the tokens that end an assistant's turn.
+        control_ids: the tokens that no content may encode to.
         template_digest: hash of template, control tokens and rules; part of row keys.
     """
 
@@ -73,6 +74,7 @@ class ChatTokenizer:
         self._name = name
         self._template = ChatTemplate(tokenizer, name)
         self._encoder = TextEncoder(tokenizer, self._template.text, name)
+        self.control_ids = self._encoder.control_ids
         self._encoded: dict[tuple[Any, ...], tuple[Skeleton, list[_EncodedPart]]] = {}
         self.stop_token_ids = self._find_stop_token_ids()
         rules = [

@@ -164,11 +164,29 @@ def _run_doctor(arguments: list[str], place: list[Path]) -> int:
     return 0 if healthy else EXIT_FAILED
 
 
+def _run_data(arguments: list[str], place: list[Path]) -> int:
+    from alignray.training.data_check import check_data
+    from alignray.training.data_report import check_usable, render_json, render_report
+
+    if arguments[:1] != ["check"]:
+        found = f"`{arguments[0]}`" if arguments else "nothing"
+        raise ConfigError("alignray data", found, "check", "alignray data check FILE")
+    parsed = _parse("data", arguments[1:], ["--config"], ["--json"])
+    has_file = bool(parsed.overrides) and "=" not in parsed.overrides[0]
+    file = parsed.overrides.pop(0) if has_file else None
+    report = check_data(file, parsed.config, parsed.overrides)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(render_json(report) if parsed.json else render_report(report, colour=colour))
+    check_usable(report)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
     "plan": _run_plan,
     "run": _run_recipe,
     "status": _run_status,
     "report": _run_report,
+    "data": _run_data,
     "doctor": _run_doctor,
 }
 

@@ -17,7 +17,8 @@ recipes:
   status DIR [--json]                                       where it is
   report DIR                                                write report.json and report.html again
 
-  doctor [--json]   what this machine can run
+  data check FILE [verb=sft|dpo] [key=value ...] [--json]   what rows become in training
+  doctor [--json]                                           what this machine can run
   --version
 
 exit codes: 0 done, 1 failed, 2 bad input (nothing was done), 3 done but some rows failed,
@@ -67,6 +68,20 @@ its times, and what stopped it. Read from files alone, while a run is at work or
     "report": """usage: alignray report DIR
 
 Writes DIR/report.json and DIR/report.html again, out of the records of the finished stages.""",
+    "data": """usage: alignray data check FILE [verb=sft|dpo] [rows=N] [key=value ...] [--json]
+       alignray data check --config FILE [key=value ...] [--json]
+
+What the rows of a data set become in training: how many are kept, left out (by reason), truncated;
+how long they are in tokens; the share of tokens with a loss; and the first rows, token by token, by
+kind: prompt (dim), response (green), control token (cyan), cut off (red). Elsewhere than on a
+terminal, and with $NO_COLOR, marks stand in for colours. It prints the text of these rows.
+
+  verb            training whose rows are shown: sft (default) or dpo
+  rows            rows shown (default 3)
+  key=value       keys of that training, as in alignray sft --help: model_name_or_path (default
+                  pocket-base), chat_template, max_length, truncation_mode, loss_on...
+  --config FILE   configuration of the training, with its data sets if there is no FILE
+  --json          the report as JSON""",
     "doctor": """usage: alignray doctor [--json]
 
 What this machine can run, a line per finding: ok, note (something is missing or short) or bad.""",

@@ -52,16 +52,8 @@ class TrainerParts:
         return int(found if found is not None else tokenizer.eos_token_id)
 
 
-class Method(Protocol):
-    """One training method. Pickled to the workers, so a top-level class with plain attributes."""
-
-    @property
-    def verb(self) -> str:
-        """The verb of `alignray <verb>`."""
-
-    @property
-    def title(self) -> str:
-        """The method's name on the model card."""
+class RowMethod(Protocol):
+    """What reads and encodes rows."""
 
     def load_rows(self, dataset: str, audit: SourceAudit) -> Iterator[Mapping[str, Any]]:
         """The rows of a data set, in order; `audit` takes those that its source leaves out.
@@ -74,6 +66,18 @@ class Method(Protocol):
         self, row: Mapping[str, Any], tokenizer: ChatTokenizer, limits: Limits
     ) -> tuple[TokenColumns, bool] | Skipped:
         """One row as columns of tokens and whether it was cut, or why it is left out."""
+
+
+class Method(RowMethod, Protocol):
+    """One training method. Pickled to the workers, so a top-level class with plain attributes."""
+
+    @property
+    def verb(self) -> str:
+        """The verb of `alignray <verb>`."""
+
+    @property
+    def title(self) -> str:
+        """The method's name on the model card."""
 
     def arrange(self, encoded: EncodedRows, max_length: int) -> list[Row]:
         """Encoded rows as the trainer takes them."""

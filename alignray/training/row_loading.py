@@ -23,7 +23,7 @@ from alignray.training.encoding import (
     encode_rows,
     list_skipped,
 )
-from alignray.training.method import Method
+from alignray.training.method import Method, RowMethod
 from alignray.training.mixture import Mixing, mix_rows
 from alignray.training.policy import get_max_length, load_tokenizer
 
@@ -40,23 +40,28 @@ def encode_mixture(config: TrainingConfig, method: Method) -> EncodedRows:
         SourceError: a data set is missing, empty, of the wrong shape, or its share is no row.
         TrainingError: a data set of which no row can be trained on.
     """
-    loader = build_loader(config, method)
-    parts = config.list_datasets()
+    parts = encode_parts(config, build_loader(config, method))
+    for rows, part in zip(parts, config.list_datasets(), strict=True):
+        check_part(rows, part)
+    return mix_rows(parts, build_mixing(config))
+
+
+def encode_parts(config: TrainingConfig, loader: RowLoader) -> list[EncodedRows]:
+    """The rows of each data set of a training, none of them more than max_samples asks for."""
     encoded = []
     left = config.max_samples
-    for part in parts:
+    for part in config.list_datasets():
         rows = loader.encode(part, left)
-        check_part(rows, part)
         encoded.append(rows)
         if left is not None and config.mixing_strategy == "concatenate":
             left = max(0, left - len(rows.rows))
-    mixing = Mixing(
-        config.mixing_strategy,
-        tuple(part.probability or 0.0 for part in parts),
-        config.seed,
-        config.max_samples,
-    )
-    return mix_rows(encoded, mixing)
+    return encoded
+
+
+def build_mixing(config: TrainingConfig) -> Mixing:
+    """How the data sets of a training are mixed."""
+    chances = tuple(part.probability or 0.0 for part in config.list_datasets())
+    return Mixing(config.mixing_strategy, chances, config.seed, config.max_samples)
 
 
 def encode_dataset(config: TrainingConfig, method: Method, dataset: str) -> EncodedRows:
@@ -65,7 +70,7 @@ def encode_dataset(config: TrainingConfig, method: Method, dataset: str) -> Enco
     return mix_rows([encoded], Mixing())
 
 
-def build_loader(config: TrainingConfig, method: Method) -> RowLoader:
+def build_loader(config: TrainingConfig, method: RowMethod) -> RowLoader:
     """The loader of a training's rows."""
     limits = Limits(get_max_length(config), config.truncation_mode)
     return RowLoader(method, load_tokenizer(config), limits)
@@ -75,7 +80,7 @@ def build_loader(config: TrainingConfig, method: Method) -> RowLoader:
 class RowLoader:
     """Reads and encodes the rows of data sets for one training."""
 
-    method: Method
+    method: RowMethod
     tokenizer: ChatTokenizer
     limits: Limits
 
@@ -129,7 +134,7 @@ class RowLoader:
 class _Reading:
     """A part while it is read: how many rows of its source there are, and how many were taken."""
 
-    def __init__(self, method: Method, part: DatasetPart, most: int | None) -> None:
+    def __init__(self, method: RowMethod, part: DatasetPart, most: int | None) -> None:
         self._method = method
         self._part = part
         self._most = most
