@@ -21,7 +21,7 @@ def load_prompts(
 
     Args:
         name: a file (JSONL, JSON, CSV, TSV, parquet, plain text; gzip where it is text), a
-            directory of such, a stage's output, a saved `datasets` directory, `PATH:SPLIT`,
+            directory of such, a stage's output, a saved `datasets` directory, `PATH@SUBDIR:SPLIT`,
             `owner/name[@DATA_DIR][:SPLIT]` on the hub, `pocket:train`, or a prefix of the registry
             such as `hh-rlhf:PATH_OR_HUB_ID`.
         revision: revision of a hub data set.

@@ -138,6 +138,6 @@ def build_sft_columns(
         kept = slice(-limits.max_length, None)
     ids, mask = list(input_ids[kept]), list(loss_mask[kept])
     if not any(mask[1:]):
-        return Skipped(TOO_LONG if any(loss_mask[1:]) else NO_RESPONSE)
+        return Skipped(NO_RESPONSE)
     labels = [token if counts else IGNORED for token, counts in zip(ids, mask, strict=True)]
     return {"input_ids": ids, "labels": labels}, was_cut

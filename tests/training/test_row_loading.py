@@ -117,6 +117,17 @@ def test_a_part_of_which_nothing_can_be_trained_on_is_refused_by_name(tiny_model
     assert "\n" not in str(caught.value)
 
 
+def test_rows_whose_answer_is_cut_off_are_no_response(tiny_model, ten, tmp_path):
+    row = dialogue(0)
+    row["messages"][0]["content"] = "long question " * 10
+    path = write(tmp_path / "q.jsonl", [row] * 2)
+    settings = {"max_length": 60, "truncation_mode": "keep_start"}
+    alone = encode(tiny_model, [{"dataset": ten}], **settings)
+    assert "no_response" not in alone.skipped
+    with pytest.raises(TrainingError, match=r"q\.jsonl: 0 of 2 rows .* \(2 no_response\)"):
+        encode(tiny_model, [{"dataset": ten}, {"dataset": path}], **settings)
+
+
 def test_a_long_conversation_becomes_rows_within_max_length(tiny_model, tmp_path):
     turns = [
         {"from": name, "value": f"{name} {i} " + "x" * 20}

@@ -61,8 +61,8 @@ def test_keep_end_cuts_the_start():
     assert was_cut
 
 
-def test_a_cut_that_leaves_no_response_token_is_too_long():
-    assert build_sft_columns(IDS, MASK, Limits(3, "keep_start")) == Skipped("too_long")
+def test_a_cut_that_leaves_no_response_token_is_no_response():
+    assert build_sft_columns(IDS, MASK, Limits(3, "keep_start")) == Skipped("no_response")
 
 
 @pytest.mark.parametrize("mask", [[0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]])
