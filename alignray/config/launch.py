@@ -32,7 +32,7 @@ def apply_launch(translation: Translation, launch: Launch, has_gpu: bool) -> Non
     translation.source = PurePath(launch.path).name
     if launch.num_workers is not None:
         translation.map("num_processes", "resources.num_workers", launch.num_workers)
-    _apply_strategy(translation, launch)
+    _apply_strategy(translation, launch, has_gpu)
     if launch.offload is not None:
         key, offload, why = launch.offload
         if offload != "none" and not has_gpu:
@@ -45,13 +45,15 @@ def apply_launch(translation: Translation, launch: Launch, has_gpu: bool) -> Non
         translation.ignore(key, why)
 
 
-def _apply_strategy(translation: Translation, launch: Launch) -> None:
+def _apply_strategy(translation: Translation, launch: Launch, has_gpu: bool) -> None:
     if launch.strategy is None:
         return
     key, strategy, why = launch.strategy
     quantised = any(translation.content.get(name) for name in ("load_in_4bit", "load_in_8bit"))
     if quantised and strategy != "replicated":
         strategy, why = "replicated", "quantised weights are not sharded"
+    elif strategy == "fsdp" and not has_gpu:
+        strategy, why = "zero3", "FSDP needs GPUs; ZeRO-3 shards the same"
     translation.map(key, "resources.strategy", strategy, why)
 
 

@@ -102,7 +102,8 @@ def prepare_process(config: TrainingConfig) -> None:
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
+    with_deepspeed = config.resources.strategy != "fsdp"
+    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true" if with_deepspeed else "false"
     # DeepSpeed calls collectives that torch renames, and torch says so at every single call.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
     if config.resources.num_gpus > 0:

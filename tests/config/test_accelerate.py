@@ -111,6 +111,12 @@ def test_fsdp(keys, strategy, offload):
     assert (found["strategy"], found.get("offload")) == (strategy, offload)
 
 
+def test_fsdp_without_a_gpu_is_zero3():
+    translation = translate(FSDP % "fsdp_sharding_strategy: FULL_SHARD", has_gpu=False)
+    assert translation.content["resources"] == {"strategy": "zero3"}
+    assert "FSDP needs GPUs" in translation.notes[0]
+
+
 def test_the_section_tells_the_kind_where_nothing_else_does():
     assert resources("deepspeed_config: {zero_stage: 1}")["strategy"] == "zero1"
     assert resources("fsdp_config: {fsdp_version: 2}")["strategy"] == "fsdp"

@@ -432,7 +432,7 @@ def test_a_launch_file_with_our_own_configuration(load):
     assert config.use_peft is True
     assert "deepspeed_zero3.yaml: num_processes -> resources.num_workers=8" in notes
     config, _ = load(text, "resources.num_workers=4", launch=str(FILES / "fsdp.yaml"))
-    assert (config.resources.num_workers, config.resources.strategy) == (4, "fsdp")
+    assert (config.resources.num_workers, config.resources.strategy) == (4, "zero3")
 
 
 def test_a_launch_file_alone():
