@@ -6,6 +6,7 @@ process group. Only tensors are asked for: the format keeps other objects as pic
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def load_fsdp_weights(shards_dir: Path) -> dict[str, Tensor]:
     }
     if not weights:
         raise ArtifactError(str(shards_dir), "no tensors", "the weights of a model")
+    warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as it is meant to be
     try:
         distributed.load(weights, storage_reader=_build_reader(shards_dir, metadata), no_dist=True)
     # A missing shard raises CheckpointException, which is no Exception; a torn one many kinds.

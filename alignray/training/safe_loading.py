@@ -80,9 +80,12 @@ def load_metadata(path: Path) -> Any:
     """
     try:
         with path.open("rb") as stream:
-            return _MetadataUnpickler(stream).load()
+            metadata = _MetadataUnpickler(stream).load()
     except (pickle.UnpicklingError, EOFError, OSError, AttributeError, TypeError) as error:
         raise _explain(path, error) from error
+    if not hasattr(metadata, "state_dict_metadata"):
+        raise ArtifactError(str(path), f"a {type(metadata).__name__}", "checkpoint metadata")
+    return metadata
 
 
 class _MetadataUnpickler(pickle.Unpickler):

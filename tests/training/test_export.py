@@ -15,8 +15,8 @@ from alignray.config.export import ExportConfig
 from alignray.errors import ArtifactError, ModelError
 from alignray.training.export import run_export, strip_wrappers
 from alignray.training.export_folder import select_adapter
-from tests.training.adapters import compute_logits
-from tests.training.conftest import build_model
+from tests.training.adapters import compute_logits, write_random_adapter
+from tests.training.conftest import build_dialogues, build_model, write_rows
 
 
 def load(directory):
@@ -141,6 +141,42 @@ def test_the_command_takes_the_source_first(tiny_model, archive, tmp_path, capsy
     assert "usage: alignray export SOURCE" in capsys.readouterr().out
 
 
+def test_an_adapter_that_accelerate_wrote_under_fsdp(tiny_model, tmp_path):
+    """It asks PEFT for the adapter alone, which gives the names of files."""
+    import torch.distributed.checkpoint as distributed
+    from peft import AutoPeftModelForCausalLM
+    from safetensors.torch import load_file
+
+    adapter = write_random_adapter(tiny_model, tmp_path / "adapter", r=3)
+    checkpoint = tmp_path / "checkpoint-7"
+    weights = load_file(adapter / "adapter_model.safetensors")
+    shards = checkpoint / "pytorch_model_fsdp_0"
+    distributed.save({"model": weights}, checkpoint_id=shards, no_dist=True)
+    with pytest.raises(ModelError, match=r"an adapter without adapter_config.json"):
+        export(checkpoint, tmp_path / "bare")
+    shutil.copy(adapter / "adapter_config.json", checkpoint)
+    export(checkpoint, tmp_path / "out")
+    exported = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
+    expected = AutoPeftModelForCausalLM.from_pretrained(adapter)
+    assert compute_logits(exported).equal(compute_logits(expected))
+    assert "pickle" in refuse_metadata(shards, tmp_path)
+
+
+def refuse_metadata(shards, tmp_path) -> str:
+    """The same checkpoint, its metadata replaced by one that would run code."""
+    import pickle
+
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (shards / ".metadata").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ArtifactError) as caught:
+        export(shards, tmp_path / "trap")
+    assert not (tmp_path / "ran").exists()
+    return str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def sharded(tiny_model, tmp_path_factory):
     """Checkpoints of two processes: see sharded_training.py."""
@@ -194,3 +230,43 @@ def test_a_missing_part_is_an_error(tiny_model, sharded, tmp_path):
     next(cut.rglob("__1_0.distcp")).unlink()
     with pytest.raises(ArtifactError, match="cannot be read"):
         export(cut, tmp_path / "fsdp-out", base=str(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def ray_session():
+    from alignray.inference.cluster import connect
+
+    with connect("local"):
+        yield
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("strategy", ["replicated", "zero2"])
+def test_a_checkpoint_of_ours_is_the_model_it_led_to(tiny_model, tmp_path, ray_session, strategy):
+    """The last checkpoint of a whole training, against the adapter that the training wrote."""
+    from safetensors.torch import load_file
+
+    from alignray.config.sft import SFTStageConfig
+    from alignray.training.on_ray import run_sft
+
+    rows = write_rows(tmp_path / "rows.parquet", build_dialogues(8))
+    config = SFTStageConfig(
+        output_dir=str(tmp_path / "sft"),
+        model_name_or_path=str(tiny_model),
+        dataset=str(rows),
+        learning_rate=1e-2,
+        max_steps=1,
+        train_batch_size=8,
+        lora_r=2,
+        resources={"num_workers": 2, "per_device_train_batch_size": 4, "strategy": strategy},
+    )
+    run_sft(config)
+    export(tmp_path / "sft" / "checkpoints" / "checkpoint-1", tmp_path / "out")
+    wanted, found = (
+        load_file(folder / "model" / "adapter_model.safetensors")
+        for folder in (tmp_path / "sft", tmp_path / "out")
+    )
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor)
+    assert any(tensor.abs().max() > 1e-3 for name, tensor in found.items() if "lora_B" in name)

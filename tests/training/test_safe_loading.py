@@ -65,3 +65,9 @@ def test_metadata_cannot_reach_through_an_allowed_class(tmp_path):
     assert callable(pickle.loads(text))  # what it does elsewhere
     with pytest.raises(ArtifactError, match=r"names torch.distributed.checkpoint.metadata"):
         load_metadata(path)
+
+
+def test_metadata_of_another_kind_is_one_line(tmp_path):
+    (tmp_path / ".metadata").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ArtifactError, match="a dict; expected checkpoint metadata"):
+        load_metadata(tmp_path / ".metadata")

@@ -1,15 +1,17 @@
 """Adapters on adapters: what is trained on, and what is written, by their logits."""
 
 import json
+import math
 import os
 
 import pytest
 import torch
 
+from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.training.stack import MERGED_DIR, finish_model, prepare_base, writes_adapter
 from tests.training.adapters import compute_logits, write_random_adapter
-from tests.training.conftest import build_dialogues, write_rows
+from tests.training.conftest import build_dialogues, build_pairs, write_rows
 
 
 def make(base, adapter, mode, out="o", **fields):
@@ -124,31 +126,42 @@ def ray_session():
         yield
 
 
+BASICS = ("output_dir", "model_name_or_path", "adapter_name_or_path", "adapter_mode")
+SHORT = {
+    "learning_rate": 5e-3,
+    "max_steps": 2,
+    "train_batch_size": 8,
+    "logging_steps": 1,
+    "lora_r": 2,
+    "lora_alpha": 4,
+}
+
+
+def run_on_top(tiny_model, first, out, mode, strategy):
+    """Two workers; stack is trained by SFT, merge by DPO."""
+    from alignray.training.on_ray import run_dpo, run_sft
+
+    rows = build_dialogues(16) if mode == "stack" else build_pairs(16)
+    dataset = write_rows(out.parent / "rows.parquet", rows)
+    resources = {"num_workers": 2, "per_device_train_batch_size": 4, "strategy": strategy}
+    fields = {"dataset": str(dataset), "resources": resources, **SHORT}
+    config = make(tiny_model, os.path.relpath(first), mode, out, **fields)
+    if mode == "stack":
+        return run_sft(config)
+    return run_dpo(DPOStageConfig(**{name: getattr(config, name) for name in BASICS}, **fields))
+
+
 @pytest.mark.heavy
-@pytest.mark.parametrize(("mode", "strategy"), [("stack", "zero3"), ("merge", "zero3")])
+@pytest.mark.parametrize(("mode", "strategy"), [("stack", "zero3"), ("merge", "zero2")])
 def test_a_whole_training_on_top_of_an_adapter(
     tiny_model, first, tmp_path, ray_session, mode, strategy
 ):
-    """Sharded over two workers; the result starts from base and adapter and has moved."""
-    from alignray.training.on_ray import run_sft
-
-    rows = write_rows(tmp_path / "rows.parquet", build_dialogues(16))
+    """The result starts from base and adapter, and has moved; the temporary base is gone."""
     out = tmp_path / "out"
-    config = make(
-        tiny_model,
-        os.path.relpath(first),
-        mode,
-        out,
-        dataset=str(rows),
-        learning_rate=5e-3,
-        max_steps=2,
-        train_batch_size=8,
-        lora_r=2,
-        lora_alpha=4,
-        resources={"num_workers": 2, "per_device_train_batch_size": 4, "strategy": strategy},
-    )
-    record = run_sft(config)
+    record = run_on_top(tiny_model, first, out, mode, strategy)
     assert record["metrics"]["steps"] == 2
+    if mode == "merge":  # the reference is the merged model
+        assert record["metrics"]["curve"][0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
     assert not (out / MERGED_DIR).exists()
     assert not [name for name in record["outputs"] if MERGED_DIR in name]
     start = compute_logits(load_adapted(tiny_model, first))
