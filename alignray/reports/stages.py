@@ -26,7 +26,8 @@ def build_stage_sections(records: Sequence[Record]) -> list[Section]:
     sections = [Section("What ran", [build_count_table(records)])]
     training = [record for record in records if record["verb"] in _TRAINING_VERBS]
     if training:
-        sections.append(Section("Training", _build_training_blocks(training)))
+        intro = "Each drawing is also a file, SVG and PNG, in plots/ of its stage."
+        sections.append(Section("Training", _build_training_blocks(training), intro))
     for record in records:
         if record["verb"] not in (*_TRAINING_VERBS, "eval"):
             title = f"{_TITLES.get(record['verb'], record['verb'])}: {record['stage']}"
