@@ -88,7 +88,12 @@ class Progress:
         self._window = deque([Snapshot(self._clock(), 0, 0)])
 
     def update(
-        self, rows: int, tokens: int = 0, unscored: int = 0, failed: int = 0, note: str | None = None
+        self,
+        rows: int,
+        tokens: int = 0,
+        unscored: int = 0,
+        failed: int = 0,
+        note: str | None = None,
     ) -> None:
         """Takes the sums of this run alone so far, and shows them when it is time.
 
