@@ -59,7 +59,9 @@ def build_observers(
         CheckpointCommitter,
         LossGuard,
         ProgressTeller,
+        get_rank,
     )
+    from alignray.training.watchdog_callback import Watchdog
 
     config, logs = job.config, job.stage_dir / "logs"
     save = (config.save_steps, config.save_total_limit)
@@ -67,6 +69,7 @@ def build_observers(
         LossGuard(),
         CheckpointCommitter(job.checkpoints_dir, job.layout, *save),
         ProgressTeller(logs / "progress.json"),
+        Watchdog(logs, get_rank(), config.resources.stall_seconds),
     ]
     if eval_table is None:
         return [*observers, *_build_reporters(job)]

@@ -49,6 +49,7 @@ from alignray.training.strategy import (
     measure_worker,
 )
 from alignray.training.table import build_table
+from alignray.training.watchdog import STALL_NAME, clear_heartbeats
 from alignray.training.worker import (
     CHECKPOINTS_DIR,
     FAILURE_NAME,
@@ -158,6 +159,7 @@ def _fit(job: TrainJob) -> None:
     shutil.rmtree(job.checkpoints_dir / _RAY_DIR, ignore_errors=True)
     failure = job.checkpoints_dir / FAILURE_NAME
     failure.unlink(missing_ok=True)
+    clear_heartbeats(job.stage_dir / LOGS_DIR)
     trainer = TorchTrainer(
         train_on_worker,
         train_loop_config={"job": job},
@@ -198,6 +200,9 @@ def _explain(error: Exception, job: TrainJob) -> AlignrayError:
         if isinstance(cause, AlignrayError):
             return cause
     last = (str(causes[0] if causes else error).strip().splitlines() or ["unknown"])[-1]
+    stall = job.stage_dir / LOGS_DIR / STALL_NAME
+    if stall.is_file():
+        last, log = (read_json(stall)[name] for name in ("cause", "stacks"))
     return TrainingError(
         str(job.stage_dir),
         f"training failed ({last[:300]})",

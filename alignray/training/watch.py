@@ -188,3 +188,8 @@ class ProgressTeller(TrainerCallback):
 def _wait_for_workers() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
+
+
+def get_rank() -> int:
+    """The number of this worker, from 0."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
