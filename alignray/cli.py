@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import alignray
 from alignray.config.base import StageConfig
+from alignray.config.recipe import Recipe, load_recipe
 from alignray.errors import (
     EXIT_BAD_INPUT,
     EXIT_FAILED,
@@ -120,23 +121,28 @@ def _load_config(verb: Verb, parsed: Any) -> StageConfig:
 def _run_plan(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    parsed = _parse("plan", arguments, ["--out"], ["--json"], first="recipe")
-    print(commands.render_recipe_plan(parsed.recipe, parsed.out, parsed.overrides, parsed.json))
+    parsed = _parse("plan", arguments, ["--out", "--override"], ["--json"], first="recipe")
+    print(commands.render_recipe_plan(_load_recipe(parsed), parsed.out, parsed.json))
     return 0
 
 
 def _run_recipe(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    parsed = _parse("run", arguments, ["--out", "--address"], ["--dry-run"], first="recipe")
+    options = ["--out", "--override", "--address"]
+    parsed = _parse("run", arguments, options, ["--dry-run"], first="recipe")
     if parsed.dry_run:
-        print(commands.render_recipe_plan(parsed.recipe, parsed.out, parsed.overrides, False))
+        print(commands.render_recipe_plan(_load_recipe(parsed), parsed.out, False))
         return 0
     if parsed.out is None:
         raise ConfigError("arguments", "no --out", "alignray run RECIPE --out DIR")
     place.append(Path(parsed.out).expanduser())
     _set_address(parsed.address)
-    return commands.run_all(parsed.recipe, parsed.out, parsed.overrides)
+    return commands.run_all(_load_recipe(parsed), parsed.out)
+
+
+def _load_recipe(parsed: Any) -> Recipe:
+    return load_recipe(parsed.recipe, parsed.overrides, parsed.override)
 
 
 def _run_status(arguments: list[str], place: list[Path]) -> int:

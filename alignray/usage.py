@@ -14,6 +14,7 @@ stages (each with --help, --dry-run):
 recipes:
   plan RECIPE [--out DIR] [stage.key=value ...] [--json]    what it would do
   run RECIPE --out DIR [stage.key=value ...] [--address A]  do it, or go on with it
+                       (both with --override FILE: values over the recipe's, under the arguments)
   status DIR [--json]                                       where it is
   report DIR                                                write report.json and report.html again
 
@@ -40,25 +41,28 @@ torch_dtype, max_seq_length, ...), known by its keys. A line on stderr says of e
 became, or that it is ignored or not honoured and why. Arguments come last, in the keys below."""
 
 _COMMANDS = {
-    "plan": """usage: alignray plan RECIPE [--out DIR] [stage.key=value ...] [--json]
+    "plan": """usage: alignray plan RECIPE [--out DIR] [--override FILE] [stage.key=value ...] [--json]
 
 What `alignray run` would do with the same arguments, stage by stage: run, resume, skip (finished),
 rerun (settings changed; the old directory is moved aside), check (depends on what is made before).
 Nothing is touched. Rows, requests and tokens are upper bounds.
 
-  --out DIR   run directory (default: runs/NAME of the recipe)
-  --json      the plan as JSON, with the configuration of every stage
+  --out DIR        run directory (default: runs/NAME of the recipe)
+  --override FILE  YAML of `vars` and `stages` over the recipe's; arguments go over both
+  --json           the plan as JSON, with the configuration of every stage
 
 {recipe}""",
-    "run": """usage: alignray run RECIPE --out DIR [stage.key=value ...] [--address A] [--dry-run]
+    "run": """usage: alignray run RECIPE --out DIR [--override FILE] [stage.key=value ...] [--address A]
+                    [--dry-run]
 
 Runs the stages of a recipe that are not finished, each in DIR/<stage>, then writes DIR/record.json,
 DIR/report.json and DIR/report.html. The same command again goes on where it stopped. Stages of
 other settings are moved aside to DIR/.superseded and never written over.
 
-  --out DIR     run directory; it belongs to one recipe
-  --address A   Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
-  --dry-run     the same as alignray plan
+  --out DIR        run directory; it belongs to one recipe
+  --override FILE  YAML of `vars` and `stages` over the recipe's; arguments go over both
+  --address A      Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
+  --dry-run        the same as alignray plan
 
 {recipe}""",
     "status": """usage: alignray status DIR [--json]

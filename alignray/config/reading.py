@@ -37,6 +37,8 @@ class Origin:
     arguments: frozenset[str] = frozenset()
     prefix: str = ""
     """Dotted place of the configuration in its file, e.g. `stages.rank.`."""
+    above: tuple[str, dict[str, int]] | None = None
+    """A file that goes over `path`, and the line of each key in it."""
 
     def locate(self, key: str) -> str:
         """The place of a dotted key: `argument seed`, `rank.yaml:4`, or the file's name."""
@@ -45,9 +47,13 @@ class Origin:
             return "arguments"
         if self.path is None:
             return "configuration"
+        files = [(self.path, self.lines)]
+        if self.above is not None:
+            files.insert(0, self.above)
         while full:
-            if full in self.lines:
-                return f"{self.path}:{self.lines[full]}"
+            for path, lines in files:
+                if full in lines:
+                    return f"{path}:{lines[full]}"
             full = full.rpartition(".")[0]
         return self.path
 

@@ -10,6 +10,10 @@ The verb of a stage is its name, or its `verb`. A text `@stage` or `@stage/sub/p
 `DIR/stage` or `DIR/stage/sub/path`, where DIR is given to `alignray run`; it also says what runs
 before what. `@@` at the start is a plain `@`. `${name}` stands for one of `vars`. All other paths
 are relative to the current directory, as everywhere. `output_dir` is DIR/stage and is not given.
+
+A file of `--override` has the same form, without a name, and goes over the recipe: sections key by
+key (whole where their `type` changes), other values as they are; a stage that is null is left out.
+Arguments go over both.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from pydantic import Field, field_validator
 from alignray.config.base import Config
 from alignray.config.loading import build_config, suggest
 from alignray.config.reading import Origin, Override, apply_override, parse_override, read_yaml
+from alignray.config.recipe_override import apply_override_file
 from alignray.errors import ConfigError, RecipeError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -75,23 +80,30 @@ class Recipe:
     description: str
     path: str
     stages: tuple[RecipeStage, ...]
+    override_file: str | None = None
 
 
-def load_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    path: str, overrides: Sequence[str] = (), override_file: str | None = None
+) -> Recipe:
     """Loads a recipe.
 
     Args:
         path: the YAML file.
         overrides: `stage.key=value` and `vars.name=value` arguments.
+        override_file: a YAML file over the recipe and under the arguments.
 
     Raises:
-        ConfigError: not a recipe, an unknown stage or variable in an argument.
+        ConfigError: not a recipe, an unknown stage or variable in an argument or override file.
         RecipeError: references to no stage, or in a circle.
     """
     content, lines = read_yaml(path)
     parsed = [parse_override(text) for text in overrides]
     origin = Origin(path, lines)
     written = build_config(RecipeFile, content, origin)
+    if override_file is not None:
+        content, origin = apply_override_file(content, origin, override_file)
+        written = build_config(RecipeFile, content, origin)
     for override in parsed:
         _check_target(written, override)
     for override in parsed:
@@ -103,7 +115,8 @@ def load_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
         _build_stage(written, name, replace(origin, arguments=changed, prefix=f"stages.{name}."))
         for name in written.stages
     ]
-    return Recipe(written.name, written.description, path, tuple(sort_stages(stages, path)))
+    ordered = tuple(sort_stages(stages, path))
+    return Recipe(written.name, written.description, path, ordered, override_file)
 
 
 def resolve_fields(stage: RecipeStage, out_dir: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from alignray.config.base import StageConfig
-from alignray.config.recipe import load_recipe
+from alignray.config.recipe import Recipe
 from alignray.errors import EXIT_OK, EXIT_PARTIAL
 from alignray.pipeline.outlook import Outlook, inspect_stage
 from alignray.pipeline.plan import (
@@ -72,13 +72,12 @@ def render_outcome(name: str, output_dir: str, record: Mapping[str, Any]) -> str
     )
 
 
-def render_recipe_plan(path: str, out: str | None, overrides: Sequence[str], as_json: bool) -> str:
+def render_recipe_plan(recipe: Recipe, out: str | None, as_json: bool) -> str:
     """What `alignray run` would do, as text or JSON.
 
     Raises:
-        AlignrayError: the recipe is wrong, or DIR belongs to another one.
+        AlignrayError: a stage's settings are wrong, or DIR belongs to another recipe.
     """
-    recipe = load_recipe(path, overrides)
     out = _clean(out or _DEFAULT_OUT.format(name=recipe.name))
     check_run_dir(Path(out), recipe.name)
     planned = plan_stages(build_stages(recipe, out))
@@ -87,9 +86,8 @@ def render_recipe_plan(path: str, out: str | None, overrides: Sequence[str], as_
     return render_plan(recipe, out, planned)
 
 
-def run_all(path: str, out: str, overrides: Sequence[str]) -> int:
+def run_all(recipe: Recipe, out: str) -> int:
     """Runs a recipe, prints its tables and returns the exit code."""
-    recipe = load_recipe(path, overrides)
     out = _clean(out)
     stages = build_stages(recipe, out)
     outcomes = run_recipe(recipe, stages, Path(out), _say)

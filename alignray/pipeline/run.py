@@ -146,6 +146,7 @@ def _write_recipe(recipe: Recipe, stages: Sequence[StagePlan], out_dir: Path) ->
         "name": recipe.name,
         "description": recipe.description,
         "path": recipe.path,
+        "override_file": recipe.override_file,
         "stages": {
             stage.name: {
                 "verb": stage.verb.name,

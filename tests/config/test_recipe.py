@@ -3,7 +3,8 @@
 import pytest
 
 from alignray.config.recipe import load_recipe, resolve_fields
-from alignray.errors import AlignrayError
+from alignray.errors import AlignrayError, ConfigError
+from alignray.pipeline.plan import build_stages
 
 TEXT = """\
 name: tiny
@@ -81,3 +82,83 @@ def test_arguments_change_stages_and_variables(tmp_path):
 )
 def test_one_line_for_each_fault(tmp_path, change, overrides, expected):
     assert expected in fault(tmp_path, TEXT.replace(*change), overrides)
+
+
+def load_over(tmp_path, above, overrides=(), text=TEXT):
+    (tmp_path / "r.yaml").write_text(text)
+    (tmp_path / "over.yaml").write_text(above)
+    return load_recipe(str(tmp_path / "r.yaml"), overrides, str(tmp_path / "over.yaml"))
+
+
+OVER = """\
+vars: {count: 9}
+stages:
+  rank: {judge: {type: vllm, model: j}, mode: rank}
+  sft: {data: [x]}
+"""
+
+
+def test_an_override_file_goes_over_the_recipe_and_under_the_arguments(tmp_path):
+    recipe = load_over(tmp_path, OVER, ["vars.count=5", "rank.mode=score"])
+    stages = {stage.name: resolve_fields(stage, "D") for stage in recipe.stages}
+    assert stages["sample"]["select"] == {"num_prompts": 5}
+    assert stages["rank"]["completions"] == "D/sample"
+    assert (stages["rank"]["judge"], stages["rank"]["mode"]) == (
+        {"type": "vllm", "model": "j"},
+        "score",
+    )
+    assert stages["sft"]["data"] == ["x"], "lists are replaced"
+    assert recipe.override_file == str(tmp_path / "over.yaml")
+
+
+def test_sections_merge_unless_their_type_changes(tmp_path):
+    text = TEXT.replace("{type: fake}", "{type: fake, model: m, resources: {num_cpus: 1, a: 2}}")
+    same = load_over(tmp_path, "stages: {rank: {judge: {resources: {a: 3}}}}", text=text)
+    other = load_over(tmp_path, "stages: {rank: {judge: {type: openai}}}", text=text)
+    judges = [
+        next(stage.fields["judge"] for stage in recipe.stages if stage.name == "rank")
+        for recipe in (same, other)
+    ]
+    assert judges[0] == {"type": "fake", "model": "m", "resources": {"num_cpus": 1, "a": 3}}
+    assert judges[1] == {"type": "openai"}
+
+
+def test_a_stage_that_is_null_is_left_out(tmp_path):
+    above = "stages: {sft: null, eval: {models: {sft: null}}}"
+    assert [stage.name for stage in load_over(tmp_path, above).stages] == ["eval", "sample", "rank"]
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        (
+            "vars: {cont: 1}",
+            "over.yaml:1: the recipe has no variable `cont`; did you mean `count`?",
+        ),
+        (
+            "stages:\n  ranc: {}",
+            "over.yaml:2: the recipe has no stage `ranc`; did you mean `rank`?",
+        ),
+        ("rank: {mode: rank}", "over.yaml:1: unknown key `rank`; known here: stages, vars"),
+        ("stages: {rank: 3}", "over.yaml:1: `stages.rank` is 3"),
+        ("stages: {sft: null}", "`@sft/model`: no stage `sft`"),
+        ("stages:\n  rank:\n    completions: '@smple'", "over.yaml:2: `@smple`: no stage `smple`"),
+    ],
+)
+def test_one_line_for_each_fault_of_an_override_file(tmp_path, above, expected):
+    with pytest.raises(AlignrayError) as caught:
+        load_over(tmp_path, above)
+    assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_faults_of_values_name_the_file_they_stand_in(tmp_path):
+    text = "name: t\nstages:\n  sample:\n    prompts: pocket:train\n    engine: {type: fake}\n"
+    above = "stages:\n  sample:\n    sampling: {n: 0}\n"
+    recipe = load_over(tmp_path, above, text=text)
+    with pytest.raises(ConfigError, match=r"over\.yaml:3: `sampling\.n` is 0"):
+        build_stages(recipe, "D")
+    text = text.replace("pocket:train", "3")
+    recipe = load_over(tmp_path, "stages: {sample: {sampling: {n: 2}}}", text=text)
+    with pytest.raises(ConfigError, match=r"/r\.yaml:4: `prompts` is 3"):
+        build_stages(recipe, "D")
