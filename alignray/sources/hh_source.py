@@ -42,8 +42,13 @@ class HHReader:
         return pair.prompt, pair.faults
 
     def read_dialogue(self, row: SourceRow) -> tuple[list[Message], tuple[str, ...]]:
-        """The chosen dialogue and the faults of its form, whatever the rejected one looks like."""
+        """The chosen dialogue and the faults of its form, whatever the rejected one looks like.
+
+        Under `no_split` it is one text, as it stands (OPT-350M's SFT).
+        """
         chosen = check_text(row.values.get("chosen"), row.where, "chosen")
+        if self.mode == "no_split":
+            return split_dialogues(chosen, chosen, self.mode).chosen, ()
         pair = split_turns(chosen, chosen)
         faults = tuple(name for name in pair.faults if name not in _FAULTS_OF_REJECTED)
         return [*pair.prompt, *pair.chosen], faults

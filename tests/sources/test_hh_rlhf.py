@@ -87,6 +87,15 @@ def test_common_prefix_takes_words_of_the_answer():
     assert (split.chosen, split.rejected) == (" so.\n\nTruly.", " not.")
 
 
+def test_no_split_dialogues_are_one_text_each(tmp_path):
+    path = tmp_path / "a.jsonl"
+    text = "\n\nHuman: Hi\n\nAssistant: Hello"
+    path.write_text(json.dumps({"chosen": text, "rejected": text}) + "\n")
+    (dialogue,) = load_dialogues(f"hh-rlhf-no-split:{path}")
+    assert dialogue == [{"role": "assistant", "content": text}]
+    assert len(next(load_dialogues(f"hh-rlhf:{path}"))) == 2
+
+
 def test_no_split_and_paragraph_drop():
     assert split_nothing(CHOSEN, REJECTED) == ("", CHOSEN, REJECTED)
     assert drop_last_paragraph(REJECTED) == "Human: a\n\nAssistant: b\n\nHuman: c"

@@ -128,5 +128,5 @@ def test_faults_name_the_line(tmp_path, row, found):
 
 
 def test_sources_without_preferences():
-    with pytest.raises(SourceError, match="pocket:train: a source without preferences"):
-        load_preferences("pocket:train")
+    with pytest.raises(SourceError, match="sharegpt:a: a source without preferences"):
+        load_preferences("sharegpt:a")
