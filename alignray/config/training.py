@@ -62,6 +62,16 @@ class TrainingResources(Where):
     max_failures: int = Field(default=1, ge=0, le=100)
     """Restarts from the newest checkpoint after a worker died, before the stage fails."""
 
+    @model_validator(mode="after")
+    def _check_strategy(self) -> Self:
+        if self.strategy == "fsdp" and self.num_gpus == 0:
+            raise ValueError("strategy is fsdp, which accelerate runs on GPUs alone; use zero3")
+        if self.offload != "none" and self.strategy in ("replicated", "fsdp"):
+            raise ValueError(f"offload is {self.offload}, which needs zero1, zero2 or zero3")
+        if self.offload == "optimizer_and_parameters" and self.strategy in ("zero1", "zero2"):
+            raise ValueError("offload of parameters needs strategy zero3")
+        return self
+
 
 class DatasetPart(Config):
     """One data set of a mixture."""

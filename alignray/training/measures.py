@@ -43,7 +43,7 @@ def build_metrics(
     }
     judged = [entry for entry in evaluations if entry["step"] == result_step]
     for entry in (*curve[-1:], *(judged or evaluations)[-1:]):
-        metrics |= {name: value for name, value in entry.items() if "loss" in name or "/" in name}
+        metrics |= {name: value for name, value in entry.items() if _is_result(name)}
     if curve:
         metrics["first_loss"] = curve[0]["loss"]
         metrics["loss"] = _mean_tail([entry["loss"] for entry in curve])
@@ -54,6 +54,10 @@ def build_counts(encoded: EncodedRows) -> Counts:
     """Rows in = rows trained on + rows left out with a reason."""
     used, skipped = encoded.num_used, encoded.num_skipped
     return Counts(used + skipped, used, unscored=skipped)
+
+
+def _is_result(name: str) -> bool:
+    return "/" in name or name.endswith(("loss", "perplexity"))
 
 
 def _clean(entry: Mapping[str, Any]) -> dict[str, Any]:

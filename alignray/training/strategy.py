@@ -59,6 +59,8 @@ def choose_strategy(
         return Strategy(asked, "as configured")
     if config.load_in_4bit or config.load_in_8bit:
         return Strategy("replicated", "quantised weights are not sharded")
+    if config.resources.offload != "none":
+        return Strategy("zero3", "states are offloaded")
     if not config.use_peft:
         return Strategy("zero3", "all weights are trained")
     if weight_bytes is None:

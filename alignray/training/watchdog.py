@@ -1,10 +1,11 @@
-"""A watchdog in every worker: a training that stands still fails with its cause instead of waiting.
+"""A watchdog in every worker: a training that stands still fails with its cause, and ends.
 
 Each worker writes logs/heartbeat-RANK.json: when it last finished a micro-batch (`moved`) and when
-its watchdog last ran (`alive`). A worker that has not moved for `stall_seconds` says which one holds
-the others up: one whose watchdog no longer runs either (stopped, out of memory, its node gone), else
-the one that moved longest ago. It writes the stacks of its own threads and that verdict, and ends its
-process; Ray Train then restarts the workers from the newest checkpoint, `max_failures` times.
+its watchdog last ran (`alive`). A worker that has not moved for `stall_seconds` says which one
+holds the others up: one whose watchdog no longer runs either (stopped, out of memory, its node
+gone), else the one that moved longest ago. It writes the stacks of its own threads and that
+verdict, and ends its process; Ray Train then restarts the workers from the newest checkpoint,
+`max_failures` times.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Watchdog(TrainerCallback):
             )
 
     def _watch(self) -> None:
-        while not self._ended.wait(self._tick):
+        while not self._ended.is_set():
             now = time.time()
             with self._lock:
                 self._beat = Heartbeat(**{**asdict(self._beat), "alive": now})
@@ -70,6 +70,7 @@ class Watchdog(TrainerCallback):
             write_json(self._logs_dir / f"heartbeat-{beat.rank}.json", asdict(beat))
             if now - beat.moved > self._stall_seconds:
                 self._give_up(beat, now)
+            self._ended.wait(self._tick)
 
     def _give_up(self, own: Heartbeat, now: float) -> None:
         beats = read_heartbeats(self._logs_dir)

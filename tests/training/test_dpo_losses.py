@@ -74,8 +74,11 @@ def test_every_loss_has_a_gradient_that_favours_the_chosen():
     for name, loss in LOSSES.items():
         chosen = torch.tensor([-10.0, -20.0], requires_grad=True)
         scores = PairScores(
-            chosen, *(torch.tensor(v) for v in ([-12.0, -18.0], [-11.0, -19.0], [-11.5, -19.5])),
-            torch.tensor([3.0, 4.0]), torch.tensor([2.0, 5.0]), chosen.sum() / 7,
+            chosen,
+            *(torch.tensor(v) for v in ([-12.0, -18.0], [-11.0, -19.0], [-11.5, -19.5])),
+            torch.tensor([3.0, 4.0]),
+            torch.tensor([2.0, 5.0]),
+            chosen.sum() / 7,
         )
         loss(scores, BETA, 0.1).mean().backward()
         if name == "apo_down":  # pushes a chosen response down by design

@@ -82,7 +82,9 @@ def score(model, layout, pairs=PAIRS, alpha=None):
         model.has_head = True
     batch = collate_pairs(pairs, 0, layout)
     outputs = model(
-        **build_model_inputs(batch, layout, model), shift_labels=batch["labels"], use_cache=False,
+        **build_model_inputs(batch, layout, model),
+        shift_labels=batch["labels"],
+        use_cache=False,
         fused_lm_head=True,
     )
     return score_branches(outputs, batch, weigh_tail(batch, alpha))
@@ -122,7 +124,7 @@ def test_gradients_agree():
 
 def test_a_branch_does_not_see_the_other():
     model = build_model("llama", "sdpa")
-    changed = [{**pair, "chosen_ids": pair["chosen_ids"][::-1] + [33, 34]} for pair in PAIRS]
+    changed = [{**pair, "chosen_ids": [*pair["chosen_ids"][::-1], 33, 34]} for pair in PAIRS]
     before, after = score(model, "shared_prefix"), score(model, "shared_prefix", changed)
     assert torch.allclose(before.rejected_B, after.rejected_B, atol=1e-5)
     assert not torch.allclose(before.chosen_B, after.chosen_B, atol=1e-2)

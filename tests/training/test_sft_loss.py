@@ -22,7 +22,10 @@ def toy_logp() -> torch.Tensor:
 
 def reduce_toy(reduction, row_weights=(1.0, 1.0), kind="nll"):
     weights = torch.tensor(
-        [weigh_tokens(labels, [4], [w], reduction) for labels, w in zip(LABELS, row_weights)]
+        [
+            weigh_tokens(labels, [4], [w], reduction)
+            for labels, w in zip(LABELS, row_weights, strict=True)
+        ]
     )[:, 1:]
     denominator = count_denominator(int((weights > 0).sum()), 2, reduction)
     return compute_sft_loss(toy_logp(), weights, denominator, kind).item()
@@ -62,7 +65,9 @@ def test_micro_batches_of_any_size_add_up_to_the_same(reduction):
 
 @pytest.mark.parametrize("reduction", ["token_mean", "sequence_mean", "sequence_sum"])
 def test_packed_rows_weigh_as_rows_apart(reduction):
-    apart = [weigh_tokens(row, [4], [w], reduction) for row, w in zip(LABELS, (1.0, 2.0))]
+    apart = [
+        weigh_tokens(row, [4], [w], reduction) for row, w in zip(LABELS, (1.0, 2.0), strict=True)
+    ]
     packed = weigh_tokens([*LABELS[0], *LABELS[1]], [4, 4], [1.0, 2.0], reduction)
     assert packed == apart[0] + apart[1]
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -93,8 +94,6 @@ def test_a_worker_that_is_stopped_fails_the_run_with_its_name(tiny_model, tmp_pa
     finally:
         thread.join()
         for pid in stopped:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
     assert "its process no longer runs" in str(caught.value)
