@@ -13,6 +13,14 @@ from alignray.verbs import VERBS
 
 JOBS = Path(__file__).parents[1] / "jobs"
 RECIPES = sorted((JOBS / "recipes").glob("*.yaml"))
+BY_HAND = {
+    "reference1-adapters": (
+        "ft_datasets/aoa_dataset/train.json",
+        "ft_datasets/aoa_dataset_safety/train.json",
+    ),
+    "reference3-amberchat": ("ShareGPT_V3_unfiltered_cleaned_split.json",),
+}
+"""Files that recipes expect in the current directory."""
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "run"])
@@ -36,7 +44,12 @@ def test_there_is_no_script_without_a_verb():
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_loads_and_plans(recipe, capsys, tmp_path):
+def test_every_recipe_loads_and_plans(recipe, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in BY_HAND.get(recipe.stem, ()):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[]")
     assert main(["plan", str(recipe), "--out", str(tmp_path / "d"), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["recipe"] == recipe.stem
