@@ -94,7 +94,9 @@ def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
     from transformers import AutoModelForCausalLM
 
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        resolve_model(config.ref_model_name_or_path), dtype=get_torch_dtype(config)
+        resolve_model(config.ref_model_name_or_path),
+        dtype=get_torch_dtype(config),
+        **_get_attention(config),
     )
     return model
 
@@ -108,12 +110,12 @@ def load_reference_weights(config: DPOStageConfig) -> Any:
     base = resolve_model(config.ref_model_name_or_path or config.model_name_or_path)
     arguments: dict[str, Any] = {
         "dtype": torch.bfloat16 if config.bf16 else get_torch_dtype(config),
-        **_get_revision(base, config.model_revision),
+        **_get_attention(config),
     }
+    if config.ref_model_name_or_path is None:
+        arguments |= _get_revision(base, config.model_revision)
     if config.resources.num_gpus:
         arguments["device_map"] = "auto" if config.resources.num_gpus > 1 else "cuda"
-    if config.resources.attn_implementation != "auto":
-        arguments["attn_implementation"] = config.resources.attn_implementation
     model = AutoModelForCausalLM.from_pretrained(base, **arguments)
     if config.ref_model_name_or_path is None and config.adapter_name_or_path is not None:
         return PeftModel.from_pretrained(model, resolve_model(config.adapter_name_or_path))
@@ -125,6 +127,12 @@ def get_torch_dtype(config: TrainingConfig) -> Any:
     import torch
 
     return config.dtype if config.dtype == "auto" else getattr(torch, config.dtype)
+
+
+def _get_attention(config: TrainingConfig) -> dict[str, str]:
+    """The kernel that is asked for; transformers' own choice is no argument."""
+    asked = config.resources.attn_implementation
+    return {} if asked == "auto" else {"attn_implementation": asked}
 
 
 def _get_revision(base: str, revision: str) -> dict[str, str]:
@@ -140,14 +148,12 @@ def load_policy(config: TrainingConfig) -> str | PeftModel:
     from peft import LoraConfig, PeftModel
     from transformers import AutoModelForCausalLM
 
-    arguments: dict[str, Any] = _get_revision(base, config.model_revision)
-    if config.resources.attn_implementation != "auto":
-        arguments["attn_implementation"] = config.resources.attn_implementation
     model = AutoModelForCausalLM.from_pretrained(
         base,
         dtype=get_torch_dtype(config),
         quantization_config=build_quantization_config(config),
-        **arguments,
+        **_get_revision(base, config.model_revision),
+        **_get_attention(config),
     )
     adapter = str(locate_adapter(config.adapter_name_or_path))
     adapter_config = LoraConfig.from_pretrained(adapter)

@@ -88,3 +88,15 @@ def test_what_needs_evaluations_needs_rows_and_a_schedule(field, rows):
     with pytest.raises(ValidationError, match=f"{next(iter(field))} needs an eval_dataset"):
         SFTStageConfig(**BASE, **field, **rows)
     SFTStageConfig(**BASE, **field, eval_dataset="e")
+
+
+def test_an_edited_template_file_is_another_configuration(tmp_path):
+    path = tmp_path / "chat.jinja"
+    prints = []
+    for text in ("{{ messages[0].content }}", "{{ messages[-1].content }}"):
+        path.write_text(text)
+        config = SFTStageConfig(**BASE, chat_template=str(path))
+        assert config.chat_template == text
+        prints.append(compute_fingerprint(config, "sft", {}))
+    assert prints[0] != prints[1]
+    assert SFTStageConfig(**BASE, chat_template="zephyr").chat_template == "zephyr"
