@@ -41,7 +41,8 @@ torch_dtype, max_seq_length, ...), known by its keys. A line on stderr says of e
 became, or that it is ignored or not honoured and why. Arguments come last, in the keys below."""
 
 _COMMANDS = {
-    "plan": """usage: alignray plan RECIPE [--out DIR] [--override FILE] [stage.key=value ...] [--json]
+    "plan": """usage: alignray plan RECIPE [--out DIR] [--override FILE] [--json]
+                     [stage.key=value ...]
 
 What `alignray run` would do with the same arguments, stage by stage: run, resume, skip (finished),
 rerun (settings changed; the old directory is moved aside), check (depends on what is made before).
@@ -52,8 +53,8 @@ Nothing is touched. Rows, requests and tokens are upper bounds.
   --json           the plan as JSON, with the configuration of every stage
 
 {recipe}""",
-    "run": """usage: alignray run RECIPE --out DIR [--override FILE] [stage.key=value ...] [--address A]
-                    [--dry-run]
+    "run": """usage: alignray run RECIPE --out DIR [--override FILE] [--address A] [--dry-run]
+                    [stage.key=value ...]
 
 Runs the stages of a recipe that are not finished, each in DIR/<stage>, then writes DIR/record.json,
 DIR/report.json and DIR/report.html. The same command again goes on where it stopped. Stages of
