@@ -57,6 +57,19 @@ def test_every_recipe_loads_and_plans(recipe, capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.parametrize(
+    "above", sorted((JOBS / "recipes/tiny").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_override_file_plans_and_arguments_go_over_it(above, capsys, tmp_path):
+    recipe = str(JOBS / "recipes" / above.name)
+    arguments = ["--override", str(above), "vars.base=pocket-judge", "--json"]
+    assert main(["plan", recipe, "--out", str(tmp_path / "d"), *arguments]) == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert {stage["action"] for stage in stages} == {"run"}
+    assert stages[0]["config"]["model_name_or_path"] == "pocket-judge"
+    assert stages[0]["config"]["resources"]["num_workers"] == 2
+
+
 def test_the_pocket_recipe_is_the_whole_mission(capsys, tmp_path):
     main(["plan", str(JOBS / "recipes/pocket.yaml"), "--out", str(tmp_path / "d"), "--json"])
     stages = {stage["stage"]: stage for stage in json.loads(capsys.readouterr().out)["stages"]}
