@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -58,6 +58,13 @@ class DPOStageConfig(TrainingConfig):
     precompute_ref_log_probs: bool = False
     """Compute the reference's log-probabilities once, before the training, and keep them by row:
     less work from two epochs on, and no second copy of the weights."""
+
+    def identity(self) -> dict[str, Any]:
+        """As `TrainingConfig.identity`; losses that sort a micro-batch depend on its size."""
+        identity = super().identity()
+        if {"aot", "aot_unpaired"} & set(self.loss_type):
+            identity["micro_batch"] = self.resources.per_device_train_batch_size
+        return identity
 
     @model_validator(mode="after")
     def _check_losses(self) -> Self:

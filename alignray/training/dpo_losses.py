@@ -24,8 +24,10 @@ and the rewards beta * c and beta * r. At policy = reference, h = 0 and the sigm
     discopop       (1-m) (- log s(beta h)) + m exp(-beta h), m = s(beta h / 0.05)   Lu, 2406.08414
     sft            - mean over chosen tokens of log pi          the RPO term, Pang 2024, 2404.19733
 
-`aot*` and `sft` depend on the micro-batch (they sort or average over it), as in TRL. Names and
-values are those of TRL 1.16, checked against it; `ipo_sum` and cDPO are ours, as it lacks them.
+`sft` is no function of one pair: the trainer takes its mean over the tokens of the global batch
+(TRL over those of a micro-batch). `aot*` sort within the micro-batch, as in TRL, so their value
+depends on its size. Names and values are those of TRL 1.16, checked against it; `ipo_sum` and cDPO
+are ours, as it lacks them.
 """
 
 from __future__ import annotations
@@ -49,8 +51,6 @@ class PairScores:
     reference_rejected_B: torch.Tensor
     chosen_tokens_B: torch.Tensor
     rejected_tokens_B: torch.Tensor
-    chosen_mean_logp: torch.Tensor
-    """Mean log pi over all chosen tokens of the micro-batch: a scalar."""
 
     @property
     def c_B(self) -> torch.Tensor:
@@ -152,10 +152,6 @@ def _discopop(s: PairScores, beta: float, e: float) -> torch.Tensor:
     return -logsigmoid(x_B) * (1 - mix_B) + torch.exp(-x_B) * mix_B
 
 
-def _sft(s: PairScores, beta: float, e: float) -> torch.Tensor:
-    return (-s.chosen_mean_logp).expand(s.policy_chosen_B.shape)
-
-
 LOSSES: dict[str, Loss] = {
     "sigmoid": _sigmoid,
     "robust": _robust,
@@ -172,18 +168,17 @@ LOSSES: dict[str, Loss] = {
     "apo_zero": _apo_zero,
     "apo_down": _apo_down,
     "discopop": _discopop,
-    "sft": _sft,
 }
 
 
-def compute_dpo_loss(
+def compute_pair_losses(
     scores: PairScores,
     terms: dict[str, float],
     beta: float,
     label_smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """The mean over pairs of the weighted sum of losses; `terms` maps each loss to its weight."""
-    total = torch.zeros((), device=scores.policy_chosen_B.device)
+    """The weighted sum of losses of each pair: [B]; `terms` maps each loss to its weight."""
+    total_B = torch.zeros_like(scores.policy_chosen_B)
     for name, weight in terms.items():
-        total = total + weight * LOSSES[name](scores, beta, label_smoothing).mean()
-    return total
+        total_B = total_B + weight * LOSSES[name](scores, beta, label_smoothing)
+    return total_B

@@ -12,17 +12,17 @@ from alignray.training.pair_layout import split_branches
 
 @dataclass(frozen=True)
 class BranchScores:
-    """The responses of a micro-batch of B pairs under one model."""
+    """The responses of a micro-batch of B pairs under one model; all [B] but `fields`."""
 
     chosen_B: torch.Tensor
     """Sum of log p over the tokens of each chosen response (the tail weighted under LD-DPO)."""
     rejected_B: torch.Tensor
     chosen_tokens_B: torch.Tensor
     rejected_tokens_B: torch.Tensor
-    chosen_mean_logp: torch.Tensor
-    """Mean log p over all chosen tokens: a scalar."""
-    totals: torch.Tensor
-    """[6]: chosen tokens, rejected tokens, their summed mean logits, entropy of both, correct
+    chosen_logp_B: torch.Tensor
+    """Plain sum of log p over the tokens of each chosen response."""
+    fields: torch.Tensor
+    """[6, B]: chosen tokens, rejected tokens, their summed mean logits, entropy of both, correct
     first choices among chosen tokens. Zeros where the model was not asked for them."""
 
 
@@ -38,37 +38,33 @@ def score_branches(
     """
     logp_RT = outputs.log_probs
     chosen_BT, rejected_BT = split_branches(logp_RT, batch)
-    tokens = split_branches(torch.ones_like(logp_RT), batch)
-    chosen_tokens_B, rejected_tokens_B = (mask.sum(dim=1) for mask in tokens)
-    mean = chosen_BT.sum() / chosen_tokens_B.sum().clamp(min=1)
+    chosen_logp_B = chosen_BT.sum(dim=1)
+    tokens = [mask.sum(dim=1) for mask in split_branches(torch.ones_like(logp_RT), batch)]
     if weights is not None:
         chosen_BT, rejected_BT = split_branches(logp_RT * weights, batch)
     return BranchScores(
         chosen_BT.sum(dim=1),
         rejected_BT.sum(dim=1),
-        chosen_tokens_B,
-        rejected_tokens_B,
-        mean,
-        _sum_fields(outputs, batch, chosen_tokens_B.sum(), rejected_tokens_B.sum()),
+        *tokens,
+        chosen_logp_B,
+        _sum_fields(outputs, batch, tokens),
     )
 
 
 def _sum_fields(
-    outputs: Any, batch: dict[str, torch.Tensor], chosen: torch.Tensor, rejected: torch.Tensor
+    outputs: Any, batch: dict[str, torch.Tensor], tokens: list[torch.Tensor]
 ) -> torch.Tensor:
     if outputs.entropy is None:
-        return torch.zeros(6, device=chosen.device)
+        return torch.zeros(6, len(tokens[0]), device=tokens[0].device)
     logits = split_branches(outputs.mean_logits.detach(), batch)
     entropies = split_branches(outputs.entropy.detach(), batch)
-    correct, _ = split_branches(outputs.is_top1.to(chosen.dtype), batch)
+    correct, _ = split_branches(outputs.is_top1.to(tokens[0].dtype), batch)
     return torch.stack(
         [
-            chosen,
-            rejected,
-            logits[0].sum(),
-            logits[1].sum(),
-            entropies[0].sum() + entropies[1].sum(),
-            correct.sum(),
+            *tokens,
+            *(branch.sum(dim=1) for branch in logits),
+            entropies[0].sum(dim=1) + entropies[1].sum(dim=1),
+            correct.sum(dim=1),
         ]
     ).detach()
 

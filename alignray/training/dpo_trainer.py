@@ -2,8 +2,10 @@
 
 TRL's `_compute_loss` pads both responses beside two copies of the prompt and sends 14 messages a
 micro-batch for its metrics. Here a pair shares its prompt where attention allows
-(`pair_layout.py`), losses are one function each (`dpo_losses.py`), and metrics are one message. The
-construction of models and references, checkpoints and evaluation are TRL's.
+(`pair_layout.py`, tried out by `probe.py`), losses are one function each (`dpo_losses.py`), and
+metrics are one message. Two results of TRL's depend on how a batch is cut, and do not here: the
+`sft` term is the mean over the chosen tokens of the global batch, and an evaluation counts each row
+once. Models, references and checkpoints are TRL's.
 """
 
 from __future__ import annotations
@@ -18,14 +20,18 @@ from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer.utils import use_adapter
 
 from alignray.config.dpo import DPOStageConfig
-from alignray.training.dpo_losses import PairScores, compute_dpo_loss
+from alignray.training.dpo_losses import PairScores, compute_pair_losses
+from alignray.training.dpo_metrics import (
+    build_pair_vectors,
+    compute_eval_loss,
+    compute_metrics,
+    sum_rows,
+)
 from alignray.training.dpo_scores import BranchScores, score_branches, weigh_tail
 from alignray.training.pair_layout import Layout, build_model_inputs
 from alignray.training.policy import REFERENCE_ADAPTER
-from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
-
-_REWARDS = ("rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins")
-_PAIR_METRICS = (*_REWARDS, "logps/chosen", "logps/rejected")
+from alignray.training.probe import settle_layout
+from alignray.training.trainer import RowTrainerMixin, gather_rows, sum_over_workers
 
 
 class PairTrainer(RowTrainerMixin, DPOTrainer):
@@ -33,9 +39,12 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
 
     def __init__(self, suite_config: DPOStageConfig, layout: Layout, **arguments: Any) -> None:
         self.suite_config: DPOStageConfig = suite_config
-        self._layout = layout
+        self._layout: Layout = layout
+        self._is_probed = layout == "padded"
         weights = suite_config.loss_weights or (1.0,) * len(suite_config.loss_type)
         self._terms = dict(zip(suite_config.loss_type, weights, strict=True))
+        self._sft_weight = self._terms.pop("sft", 0.0)
+        self._eval_rows: dict[int, torch.Tensor] = {}
         super().__init__(**arguments)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -46,28 +55,66 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
         """Rows hold the reference's log-probabilities already (`reference.py`), or need none."""
         return dataset
 
-    def _compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
+        """Chosen tokens of the global batch: what the `sft` term is a mean over."""
+        if not batch_samples:
+            return None
+        own = sum(count_chosen_tokens(batch) for batch in batch_samples)
+        return sum_over_workers(torch.tensor(own, device=device))
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
     ) -> Any:
+        """The micro-batch's mean over its pairs; transformers divides by the accumulation steps."""
         mode = "train" if self.model.training else "eval"
+        inputs = self._settle(model, inputs)
         policy, outputs = self._score(model, inputs)
-        reference_chosen_B, reference_rejected_B = self._score_reference(inputs)
         scores = PairScores(
             policy.chosen_B,
             policy.rejected_B,
-            reference_chosen_B,
-            reference_rejected_B,
+            *self._score_reference(inputs),
             policy.chosen_tokens_B,
             policy.rejected_tokens_B,
-            policy.chosen_mean_logp,
         )
         config = self.suite_config
-        loss = compute_dpo_loss(scores, self._terms, config.beta, config.label_smoothing)
+        losses_B = compute_pair_losses(scores, self._terms, config.beta, config.label_smoothing)
+        loss = losses_B.mean()
+        if self._sft_weight:
+            share = self._compute_sft_share(policy, mode, num_items_in_batch)
+            loss = loss - self._sft_weight * share
         if self.aux_loss_enabled:
             loss = loss + self.router_aux_loss_coef * outputs.aux_loss
         self.check_loss(loss, inputs["rows"])
-        self._record(mode, scores, policy)
+        self._record(mode, inputs, build_pair_vectors(scores, policy, losses_B, config.beta))
         return (loss, outputs) if return_outputs else loss
+
+    def _compute_sft_share(
+        self, policy: BranchScores, mode: str, num_items: torch.Tensor | None
+    ) -> torch.Tensor:
+        """This micro-batch's part of the mean log p over the chosen tokens of the global batch."""
+        total = policy.chosen_logp_B.sum()
+        if mode == "eval" or num_items is None:
+            return total / policy.chosen_tokens_B.sum().clamp(min=1)
+        parts = self.accelerator.num_processes * self.current_gradient_accumulation_steps
+        return total * parts / num_items.clamp(min=1)
+
+    def _settle(self, model: Any, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Before the first batch: tries the shared prefix out, and pads if it does not hold."""
+        if not self._is_probed:
+            self._is_probed = True
+            models = [model] if self.ref_model is None else [model, self.ref_model]
+            asked = self.suite_config.resources.layout
+            self._layout = self.data_collator.layout = settle_layout(models, self.model, asked)
+        is_shared = len(inputs["labels"]) == len(inputs["rows"])
+        if self._layout == "shared_prefix" or not is_shared:
+            return inputs
+        rows = self.train_dataset if self.model.training else self.eval_dataset
+        batch = self.data_collator([rows[row] for row in inputs["rows"].tolist()])
+        return self._prepare_inputs(batch)
 
     def _score(
         self, model: Any, inputs: dict[str, torch.Tensor], aux: bool = True
@@ -108,28 +155,30 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
         with use_adapter(unwrapped, adapter_name=name):
             yield self.model
 
-    def _record(self, mode: str, scores: PairScores, policy: BranchScores) -> None:
-        """TRL's metrics over the pairs of all workers, in one message."""
-        beta = self.suite_config.beta
-        chosen_B, rejected_B = beta * scores.c_B.detach(), beta * scores.r_B.detach()
-        per_pair = torch.stack(
-            [
-                chosen_B,
-                rejected_B,
-                (chosen_B > rejected_B).to(chosen_B.dtype),
-                chosen_B - rejected_B,
-                scores.policy_chosen_B.detach(),
-                scores.policy_rejected_B.detach(),
-            ]
-        )
-        count = torch.tensor([per_pair.shape[1]], device=per_pair.device)
-        own = torch.cat([count.double(), per_pair.double().sum(dim=1), policy.totals.double()])
-        pairs, *rest = sum_over_workers(own).tolist()
-        metrics = self._metrics[mode]
-        for name, total in zip(_PAIR_METRICS, rest, strict=False):
-            metrics[name].append(total / pairs)
-        chosen_tokens, rejected_tokens, chosen_logits, rejected_logits, entropy, correct = rest[6:]
-        metrics["logits/chosen"].append(mean_or_nan(chosen_logits, chosen_tokens))
-        metrics["logits/rejected"].append(mean_or_nan(rejected_logits, rejected_tokens))
-        metrics["entropy"].append(mean_or_nan(entropy, chosen_tokens + rejected_tokens))
-        metrics["mean_token_accuracy"].append(mean_or_nan(correct, chosen_tokens))
+    def _record(self, mode: str, inputs: dict[str, torch.Tensor], vectors: torch.Tensor) -> None:
+        """In training: metrics over the pairs of all workers, in one message. Else: by row."""
+        if mode == "eval":
+            rows = inputs["rows"].tolist()
+            self._eval_rows |= dict(zip(rows, vectors.T.cpu(), strict=True))
+            return
+        count = torch.tensor([vectors.shape[1]], device=vectors.device).double()
+        total = sum_over_workers(torch.cat([count, vectors.sum(dim=1)]))
+        for name, value in compute_metrics(total[1:], int(total[0])).items():
+            self._metrics[mode][name].append(value)
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """As TRL's, over rows: each counts once, whatever the batches and workers were."""
+        self._eval_rows = {}
+        output = super().evaluation_loop(*arguments, **options)
+        prefix = options.get("metric_key_prefix", "eval")
+        rows = gather_rows(self._eval_rows)
+        total = sum_rows(rows)
+        output.metrics[f"{prefix}_loss"] = compute_eval_loss(total, len(rows), self._sft_weight)
+        for name, value in compute_metrics(total, len(rows)).items():
+            output.metrics[f"{prefix}_{name}"] = value
+        return output
+
+
+def count_chosen_tokens(batch: dict[str, torch.Tensor]) -> int:
+    """Tokens of the chosen responses of a batch."""
+    return int((batch["branch"] == 1).sum())

@@ -33,8 +33,9 @@ from alignray.training.padding import pad
 from alignray.training.policy import load_hub_config
 
 Layout = Literal["padded", "shared_prefix"]
-CHOSEN, REJECTED = 1, 2
-_PADDING = -1
+PROMPT, CHOSEN, REJECTED, PADDING = 0, 1, 2, -1
+"""Values of `branch`."""
+_WINDOWS = ("sliding_window", "window_size", "attention_window", "attention_chunk_size")
 _REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 
 
@@ -70,7 +71,7 @@ def collate_pairs(
         "input_ids": pad(ids, pad_token_id),
         "position_ids": pad(positions, 0),
         "labels": pad(labels, IGNORED),
-        "branch": pad(branches, _PADDING),
+        "branch": pad(branches, PADDING),
         "attention_mask": pad([[1] * len(row) for row in ids], 0),
         "rows": torch.tensor([pair["row"] for pair in pairs]),
     }
@@ -86,7 +87,7 @@ def _share(pair: dict[str, Any]) -> _Sequence:
     prompt = pair["prompt_ids"]
     ids, labels, branches = list(prompt[:-1]), [IGNORED] * (len(prompt) - 1), []
     positions = list(range(len(ids)))
-    branches = [0] * len(ids)
+    branches = [PROMPT] * len(ids)
     for branch, name in ((CHOSEN, "chosen_ids"), (REJECTED, "rejected_ids")):
         response = pair[name]
         ids += [prompt[-1], *response[:-1]]
@@ -103,7 +104,7 @@ def _copy(pair: dict[str, Any], branch: int) -> _Sequence:
     )
     ids = [*prompt, *response[:-1]]
     labels = [*[IGNORED] * (len(prompt) - 1), *response]
-    branches = [*[0] * (len(prompt) - 1), *[branch] * len(response)]
+    branches = [*[PROMPT] * (len(prompt) - 1), *[branch] * len(response)]
     return ids, list(range(len(ids))), labels, branches
 
 
@@ -122,7 +123,7 @@ def build_branch_mask(branch_RT: torch.Tensor) -> torch.Tensor:
     length = branch_RT.shape[1]
     causal_TT = torch.ones(length, length, dtype=torch.bool, device=branch_RT.device).tril()
     same_RTT = branch_RT[:, :, None] == branch_RT[:, None, :]
-    prompt_RTT = (branch_RT == 0)[:, None, :]
+    prompt_RTT = (branch_RT == PROMPT)[:, None, :]
     return (causal_TT & (same_RTT | prompt_RTT))[:, None]
 
 
@@ -166,17 +167,20 @@ def choose_layout(config: TrainingConfig) -> Layout:
 
 
 def supports_masks(model_config: Any, attention: str) -> bool:
-    """Whether a model can be given positions and a mask of its own for each batch.
+    """Whether a model may be given positions and a mask of its own; `probe.py` tries it out.
 
-    Not so: flash and flex kernels, windows of attention, models without positions as an input.
+    Not so: flash and flex kernels, windows of attention (longer texts than the probe's would show
+    them), routers whose loss reads the mask, models without positions as an input.
     """
     from transformers import AutoModelForCausalLM
 
     if attention not in ("auto", "sdpa", "eager"):
         return False
     text_config = model_config.get_text_config()
-    windowed = getattr(text_config, "sliding_window", None) is not None
+    windowed = any(getattr(text_config, name, None) is not None for name in _WINDOWS)
     if windowed and getattr(text_config, "use_sliding_window", True):
+        return False
+    if getattr(text_config, "output_router_logits", False) or getattr(text_config, "alibi", False):
         return False
     known = AutoModelForCausalLM._model_mapping
     if type(model_config) not in known:

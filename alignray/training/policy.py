@@ -90,6 +90,7 @@ def load_hub_config(config: TrainingConfig) -> PreTrainedConfig:
 def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
     """The reference model, where one is named; else TRL makes one of what is trained."""
     if config.ref_model_name_or_path is None:
+        arguments["quantization_config"] = build_quantization_config(config)
         return None
     from transformers import AutoModelForCausalLM
 
@@ -113,6 +114,7 @@ def load_reference_weights(config: DPOStageConfig) -> Any:
         **_get_attention(config),
     }
     if config.ref_model_name_or_path is None:
+        arguments["quantization_config"] = build_quantization_config(config)
         arguments |= _get_revision(base, config.model_revision)
     if config.resources.num_gpus:
         arguments["device_map"] = "auto" if config.resources.num_gpus > 1 else "cuda"

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed
 from trl import SFTTrainer
 
 from alignray.config.sft import SFTStageConfig
 from alignray.training.encoding import IGNORED
 from alignray.training.padding import pad
+from alignray.training.probe import check_packing
 from alignray.training.sft_loss import compute_sft_loss, count_denominator, weigh_tokens
-from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
+from alignray.training.trainer import (
+    RowTrainerMixin,
+    gather_rows,
+    mean_or_nan,
+    sum_over_workers,
+)
 
 _MODEL_INPUTS = ("input_ids", "attention_mask", "position_ids")
 
@@ -45,7 +50,23 @@ class SFTCollator:
             batch["position_ids"] = pad([_list_positions(s["lengths"]) for s in sequences], 0)
         else:
             batch["attention_mask"] = pad([[1] * len(row) for row in ids], 0)
-        return batch
+        batch["owner"] = torch.arange(len(ids))[:, None].expand(batch["input_ids"].shape)
+        return self._flatten(batch, ids) if self.config.packing and self._is_flash else batch
+
+    @property
+    def _is_flash(self) -> bool:
+        return self.config.resources.attn_implementation.startswith("flash")
+
+    def _flatten(
+        self, batch: dict[str, torch.Tensor], ids: Sequence[Sequence[int]]
+    ) -> dict[str, torch.Tensor]:
+        """All sequences as one, without padding: flash kernels read positions of a batch of one."""
+        lengths = torch.tensor([len(row) for row in ids])[:, None]
+        real = torch.arange(batch["input_ids"].shape[1])[None] < lengths
+        return {
+            name: values[real][None] if values.dim() == 2 else values
+            for name, values in batch.items()
+        }
 
 
 def _list_positions(lengths: Sequence[int]) -> list[int]:
@@ -60,6 +81,7 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
     def __init__(self, suite_config: SFTStageConfig, **arguments: Any) -> None:
         self.suite_config: SFTStageConfig = suite_config
         self._eval_rows: dict[int, tuple[float, int]] = {}
+        self._must_probe = suite_config.packing
         super().__init__(**arguments)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
@@ -80,6 +102,9 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
     ) -> Any:
         """The micro-batch's share of L, times the workers, as their gradients are averaged."""
         mode = "train" if self.model.training else "eval"
+        if self._must_probe:
+            self._must_probe = False
+            check_packing(model, self.model, self.data_collator)
         chosen = {name: inputs[name] for name in _MODEL_INPUTS if name in inputs}
         labels = inputs["labels"].masked_fill(inputs["token_weights"] == 0, IGNORED)
         if self.aux_loss_enabled:
@@ -108,11 +133,12 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
         self._metrics[mode]["entropy"].append(mean_or_nan(entropy, tokens))
         self._metrics[mode]["mean_token_accuracy"].append(mean_or_nan(correct, tokens))
         if mode == "eval":
-            nll = -(outputs.log_probs * mask).sum(dim=1)
-            for row, total, count in zip(
-                inputs["rows"].tolist(), nll.tolist(), mask.sum(dim=1).tolist(), strict=True
-            ):
-                self._eval_rows[row] = (total, count)
+            owner, rows = inputs["owner"][:, 1:].flatten(), inputs["rows"]
+            sums = torch.zeros(2, len(rows), dtype=torch.float64, device=rows.device)
+            sums[0].index_add_(0, owner, -(outputs.log_probs * mask).flatten().double())
+            sums[1].index_add_(0, owner, mask.flatten().double())
+            for row, total, count in zip(rows.tolist(), *sums.tolist(), strict=True):
+                self._eval_rows[row] = (total, int(count))
 
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
         """As TRL's; the loss is the token mean over the whole set, whatever the batches were.
@@ -122,18 +148,10 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
         self._eval_rows = {}
         output = super().evaluation_loop(*arguments, **options)
         prefix = options.get("metric_key_prefix", "eval")
-        loss = compute_token_mean(self._gather_eval_rows())
+        loss = compute_token_mean(gather_rows(self._eval_rows))
         output.metrics[f"{prefix}_loss"] = loss
         output.metrics[f"{prefix}_perplexity"] = math.exp(min(loss, 700.0))
         return output
-
-    def _gather_eval_rows(self) -> dict[int, tuple[float, int]]:
-        """Row -> (NLL, tokens) over all workers; a row that filled up a batch counts once."""
-        if not torch.distributed.is_initialized():
-            return self._eval_rows
-        gathered: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(gathered, self._eval_rows)
-        return {row: sums for part in gathered for row, sums in part.items()}
 
 
 def compute_token_mean(rows: dict[int, tuple[float, int]]) -> float:

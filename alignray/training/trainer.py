@@ -138,6 +138,15 @@ def sum_over_workers(values: torch.Tensor) -> torch.Tensor:
     return summed
 
 
+def gather_rows(own: dict[int, Any]) -> dict[int, Any]:
+    """Row -> what was measured of it, over all workers; a row that filled up a batch is one."""
+    if not torch.distributed.is_initialized():
+        return own
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, own)
+    return {row: measured for part in gathered for row, measured in part.items()}
+
+
 def mean_or_nan(total: float, count: float) -> float:
     """Total over count; not a number over nothing."""
     return total / count if count else math.nan

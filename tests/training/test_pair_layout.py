@@ -96,7 +96,7 @@ def test_the_layouts_agree(kind, attention):
     model = build_model(kind, attention)
     assert supports_masks(model.config, attention)
     padded, shared = score(model, "padded"), score(model, "shared_prefix")
-    for name in ("chosen_B", "rejected_B", "chosen_mean_logp", "totals"):
+    for name in ("chosen_B", "rejected_B", "chosen_logp_B", "fields"):
         one, other = getattr(padded, name), getattr(shared, name)
         assert torch.allclose(one, other, atol=1e-4, rtol=1e-5), name
     assert padded.chosen_tokens_B.tolist() == shared.chosen_tokens_B.tolist() == [2, 3, 1]

@@ -53,7 +53,7 @@ def build(method_class, config, rows, tiny_model, out):
         live_reference=True,
         tokenizer=ChatTokenizer.load(str(tiny_model)).tokenizer,
         train_dataset=Dataset(build_table(method.arrange(encoded, 64))),
-        eval_dataset=None,
+        eval_dataset=Dataset(build_table(method.arrange(encoded, 64))),
         callbacks=[],
     )
     return method.build_trainer(parts)
@@ -214,3 +214,51 @@ def test_a_broken_loss_names_the_rows(tiny_model, tmp_path):
 def test_the_step_schedule():
     factors = [compute_step_factor(step, 2, 4, 0.5) for step in range(10)]
     assert factors == [0.0, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
+
+
+def evaluate_pairs(tiny_model, out, micro, layout, pairs):
+    resources = {"per_device_train_batch_size": micro, "layout": layout}
+    fields = {**BASE, "train_batch_size": 4, "model_name_or_path": "m", "resources": resources}
+    config = DPOStageConfig(**fields, loss_type=["sigmoid", "sft"], loss_weights=[1.0, 0.5])
+    trainer = build(DPOMethod, config, pairs, tiny_model, out)
+    move(trainer)
+    return trainer.evaluate()
+
+
+def test_an_evaluation_does_not_depend_on_batches_or_layout(tiny_model, tmp_path):
+    pairs = [*PAIRS, *({**pair, "chosen_ids": [i, *pair["chosen_ids"]]} for i, pair in
+             enumerate([*PAIRS, PAIRS[0]], start=40))]  # fmt: skip
+    assert len(pairs) == 5
+    wanted = evaluate_pairs(tiny_model, tmp_path, 1, "padded", pairs)
+    for micro, layout in ((2, "padded"), (4, "shared_prefix"), (4, "padded")):
+        found = evaluate_pairs(tiny_model, tmp_path, micro, layout, pairs)
+        for name in (
+            "eval_loss",
+            "eval_rewards/margins",
+            "eval_rewards/accuracies",
+            "eval_entropy",
+        ):
+            assert found[name] == pytest.approx(wanted[name], abs=1e-5), (micro, layout, name)
+
+
+def test_the_likelihood_term_does_not_depend_on_micro_batches(tiny_model, tmp_path):
+    """Over a global batch of two pairs whose chosen responses differ in length."""
+    grads = {}
+    for micro in (1, 2):
+        resources = {"per_device_train_batch_size": micro, "layout": "padded"}
+        fields = {**BASE, "model_name_or_path": "m", "resources": resources}
+        trainer = build(
+            DPOMethod, DPOStageConfig(**fields, loss_type=["sft"]), PAIRS, tiny_model, tmp_path
+        )
+        trainer.current_gradient_accumulation_steps = 2 // micro
+        trainer.model.train()
+        batches = [
+            trainer.data_collator([trainer.train_dataset[i] for i in range(start, start + micro)])
+            for start in range(0, 2, micro)
+        ]
+        tokens = trainer._get_num_items_in_batch(batches, "cpu")
+        for batch in batches:
+            loss = trainer.compute_loss(trainer.model, batch, num_items_in_batch=tokens)
+            (loss / len(batches)).backward()
+        grads[micro] = torch.cat([p.grad.flatten() for p in trainer.model.parameters()])
+    assert torch.allclose(grads[1], grads[2], atol=1e-6)
