@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alignray.durable import read_json, write_json
-from alignray.errors import ArtifactError, TrainingError
+from alignray.errors import ArtifactError, StorageError, TrainingError
 
 MANIFEST_NAME = "manifest.json"
 _PREFIX = "checkpoint-"
@@ -48,6 +48,7 @@ def find_checkpoint(checkpoints_dir: Path, layout: Layout) -> Path | None:
     Raises:
         TrainingError: it was written by another number of workers or ZeRO stage, which DeepSpeed
             cannot read.
+        StorageError: as `read_manifest`.
     """
     for checkpoint in sorted(_list_checkpoints(checkpoints_dir), key=parse_step, reverse=True):
         manifest = read_manifest(checkpoint)
@@ -65,13 +66,19 @@ def find_checkpoint(checkpoints_dir: Path, layout: Layout) -> Path | None:
 
 
 def read_manifest(checkpoint: Path) -> dict[str, Any] | None:
-    """The manifest of a checkpoint whose files all match it, else None."""
+    """The manifest of a checkpoint whose files all match it, else None.
+
+    Raises:
+        StorageError: a file is there and cannot be read now, which says nothing of its content.
+    """
     try:
         manifest = read_json(checkpoint / MANIFEST_NAME)
         files: dict[str, dict[str, Any]] = manifest["files"]
         whole = all(_stamp_file(checkpoint / name) == stamp for name, stamp in files.items())
-    except (OSError, KeyError, ArtifactError):
-        return None
+    except (FileNotFoundError, KeyError, TypeError, AttributeError, ArtifactError):
+        return None  # no file, or what is no manifest of ours
+    except OSError as error:
+        raise _explain_unreadable(error, checkpoint) from error
     return manifest if whole and files else None
 
 
@@ -110,10 +117,18 @@ def parse_step(checkpoint: Path) -> int:
 
 
 def _list_checkpoints(checkpoints_dir: Path) -> list[Path]:
+    """All of them, or an error: `Path.glob` leaves out what it cannot read."""
+    try:
+        with os.scandir(checkpoints_dir) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _explain_unreadable(error, checkpoints_dir) from error
     return [
-        path
-        for path in checkpoints_dir.glob(f"{_PREFIX}*")
-        if path.is_dir() and path.name.removeprefix(_PREFIX).isdigit()
+        checkpoints_dir / name
+        for name in names
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).isdigit()
     ]
 
 
@@ -143,6 +158,15 @@ def _flush_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _explain_unreadable(error: OSError, path: Path) -> StorageError:
+    return StorageError(
+        str(error.filename or path),
+        f"cannot be read ({error.strerror})",
+        "",
+        "make it readable and run again: no checkpoint was deleted",
+    )
 
 
 def _format_layout(layout: Layout) -> str:

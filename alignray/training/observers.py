@@ -53,13 +53,13 @@ def build_observers(
     job: TrainJob, eval_table: pa.Table | None, tokenizer: ChatTokenizer
 ) -> list[TrainerCallback]:
     """The callbacks of one worker; the guards come first, so that nothing is told of a lost run."""
+    from alignray.training.process_group import get_rank
     from alignray.training.samples import SampleWriter, select_prompts
     from alignray.training.watch import (
         BestKeeper,
         CheckpointCommitter,
         LossGuard,
         ProgressTeller,
-        get_rank,
     )
     from alignray.training.watchdog_callback import Watchdog
 

@@ -28,9 +28,8 @@ from transformers import (
 from alignray.chat import ChatTokenizer
 from alignray.config.training import TrainingConfig
 from alignray.durable import write_text
+from alignray.training.encoding import IGNORED
 from alignray.training.policy import get_context_length
-
-_IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def take_prompt(row: Mapping[str, Any]) -> list[int]:
     """The prompt's token ids: `prompt_ids` of a pair, else what stands before the first label."""
     if "prompt_ids" in row:
         return list(row["prompt_ids"])
-    first = next((at for at, label in enumerate(row["labels"]) if label != _IGNORED), 0)
+    first = next((at for at, label in enumerate(row["labels"]) if label != IGNORED), 0)
     return list(row["input_ids"][:first])
 
 

@@ -26,6 +26,7 @@ from alignray.fusion.adapter import WEIGHTS_NAME, load_adapter, read_adapter_con
 from alignray.fusion.concatenation import concatenate_adapters
 from alignray.models import ADAPTER_CONFIG, resolve_model
 from alignray.training.adapter_fit import locate_adapter
+from alignray.training.process_group import get_rank, wait_for_workers
 
 MERGED_DIR = "merged_base"
 """In the stage's directory, until the run is done: the base with the given adapter in it."""
@@ -50,9 +51,9 @@ def prepare_base(config: TrainingConfig, stage_dir: Path) -> TrainingConfig:
     if not merges_first(config):
         return config
     merged = stage_dir / MERGED_DIR
-    if _is_first_worker() and not merged.is_dir():
+    if get_rank() == 0 and not merged.is_dir():
         merge_adapter(config, locate_adapter(str(config.adapter_name_or_path)), merged)
-    _wait()
+    wait_for_workers()
     return config.model_copy(
         update={
             "model_name_or_path": str(merged),
@@ -121,16 +122,3 @@ def _unsharded() -> Iterator[None]:
         yield
     finally:
         deepspeed._hf_deepspeed_config_weak_ref = sharding
-
-
-def _is_first_worker() -> bool:
-    import torch.distributed
-
-    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
-
-
-def _wait() -> None:
-    import torch.distributed
-
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch.distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignray.durable import write_json
@@ -19,6 +18,7 @@ from alignray.training.checkpoints import (
     prune_checkpoints,
     read_manifest,
 )
+from alignray.training.process_group import ask_first, wait_for_workers
 
 _DIVERGED = "lower learning_rate, or raise warmup_ratio"
 
@@ -51,13 +51,13 @@ class CheckpointCommitter(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Commits and prunes, on worker 0, once all are done."""
-        _wait_for_workers()
+        wait_for_workers()
         if state.is_world_process_zero:
             checkpoint = name_checkpoint(self.checkpoints_dir, state.global_step)
             commit_checkpoint(checkpoint, self.layout)
             best = state.best_global_step
             prune_checkpoints(self.checkpoints_dir, self.save_total_limit, best)
-        _wait_for_workers()
+        wait_for_workers()
 
 
 class BestKeeper(TrainerCallback):
@@ -74,8 +74,8 @@ class BestKeeper(TrainerCallback):
         if state.best_global_step is None:
             return
         checkpoint = name_checkpoint(self.checkpoints_dir, state.best_global_step)
-        if read_manifest(checkpoint) is None:
-            do = f"delete {self.checkpoints_dir} to start anew"
+        if not ask_first(lambda: read_manifest(checkpoint) is not None):
+            do = "unset metric_for_best_model to go on from the newest one, which is whole"
             raise TrainingError(str(checkpoint), "the best checkpoint is damaged", "", do)
         state.best_model_checkpoint = str(checkpoint)
 
@@ -183,13 +183,3 @@ class ProgressTeller(TrainerCallback):
             "eta_seconds": round(left * seconds / steps, 1) if steps else None,
         }
         write_json(self.path, progress)
-
-
-def _wait_for_workers() -> None:
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
-
-
-def get_rank() -> int:
-    """The number of this worker, from 0."""
-    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0

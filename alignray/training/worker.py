@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from alignray.config.training import TrainingConfig
 from alignray.durable import write_json
 from alignray.errors import TrainingError
-from alignray.training.checkpoints import Layout
+from alignray.training.checkpoints import Layout, delete_torn_checkpoints, find_checkpoint
 from alignray.training.method import Method, TrainerParts
+from alignray.training.process_group import ask_first, wait_for_workers
 from alignray.training.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -69,13 +70,7 @@ def train_on_worker(settings: dict[str, TrainJob]) -> None:
     if job.strategy.name != "fsdp":
         _keep_gradient_norms()
     trainer = _build_trainer(job)
-    from alignray.training.checkpoints import delete_torn_checkpoints, find_checkpoint
-
-    checkpoint = find_checkpoint(job.checkpoints_dir, job.layout)
-    _wait()
-    if trainer.is_world_process_zero():
-        delete_torn_checkpoints(job.checkpoints_dir, checkpoint)
-    _wait()
+    checkpoint = ask_first(lambda: _choose_checkpoint(job))
     built = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -92,7 +87,7 @@ def train_on_worker(settings: dict[str, TrainJob]) -> None:
     if trainer.is_world_process_zero():
         summary = _summarize(trainer, checkpoint, times) | {"strategy": job.strategy.name}
         write_json(job.checkpoints_dir / SUMMARY_NAME, summary)
-    _wait()
+    wait_for_workers()
 
 
 def prepare_process(config: TrainingConfig) -> None:
@@ -142,6 +137,13 @@ def _clip_gradients(engine: Any) -> None:
     engine._global_grad_norm = clip_grad_norm_(parameters, max_norm=limit, mpu=engine.mpu)
 
 
+def _choose_checkpoint(job: TrainJob) -> Path | None:
+    """The newest whole checkpoint; torn ones above it are cleared away."""
+    checkpoint = find_checkpoint(job.checkpoints_dir, job.layout)
+    delete_torn_checkpoints(job.checkpoints_dir, checkpoint)
+    return checkpoint
+
+
 def _build_trainer(job: TrainJob) -> Trainer:
     import ray
     from datasets import Dataset
@@ -184,15 +186,15 @@ def _write_result(job: TrainJob, trainer: Trainer) -> None:
     model_dir, unfinished = job.stage_dir / MODEL_DIR, job.stage_dir / f".{MODEL_DIR}.tmp"
     if trainer.is_world_process_zero():
         shutil.rmtree(unfinished, ignore_errors=True)
-    _wait()
+    wait_for_workers()
     save_policy(trainer, unfinished)
-    _wait()
+    wait_for_workers()
     if trainer.is_world_process_zero():
         (unfinished / "training_args.bin").unlink(missing_ok=True)
         finish_model(job.config, job.stage_dir, unfinished)
         shutil.rmtree(model_dir, ignore_errors=True)
         unfinished.replace(model_dir)
-    _wait()
+    wait_for_workers()
 
 
 def _report_failure(job: TrainJob, trainer: Trainer, error: TrainingError) -> None:
@@ -200,7 +202,7 @@ def _report_failure(job: TrainJob, trainer: Trainer, error: TrainingError) -> No
     if trainer.is_world_process_zero():
         names = ("where", "found", "expected", "do")
         write_json(job.checkpoints_dir / FAILURE_NAME, dict(zip(names, error.args, strict=True)))
-    _wait()
+    wait_for_workers()
 
 
 def _summarize(
@@ -216,10 +218,3 @@ def _summarize(
         "log_history": state.log_history,
         **times,
     }
-
-
-def _wait() -> None:
-    import torch.distributed
-
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()

@@ -1,8 +1,11 @@
+import errno
 import json
+import os
 
 import pytest
 
-from alignray.errors import TrainingError
+from alignray.errors import StorageError, TrainingError
+from alignray.training import checkpoints
 from alignray.training.checkpoints import (
     MANIFEST_NAME,
     commit_checkpoint,
@@ -42,7 +45,7 @@ def test_a_checkpoint_without_manifest_does_not_count(tmp_path):
     assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-4"
 
 
-@pytest.mark.parametrize("harm", ["truncated", "changed", "missing", "manifest"])
+@pytest.mark.parametrize("harm", ["truncated", "changed", "missing", "manifest", "list"])
 def test_a_harmed_newest_checkpoint_is_passed_over(tmp_path, harm):
     write_checkpoint(tmp_path, 4)
     newest = write_checkpoint(tmp_path, 8)
@@ -54,7 +57,7 @@ def test_a_harmed_newest_checkpoint_is_passed_over(tmp_path, harm):
     elif harm == "missing":
         shard.unlink()
     else:
-        (newest / MANIFEST_NAME).write_text('{"step": 8, "files"')
+        (newest / MANIFEST_NAME).write_text('{"step": 8, "files"' if harm == "manifest" else "[]")
     assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-4"
 
 
@@ -121,3 +124,36 @@ def test_pruning_keeps_the_best_however_old_it_is(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
     prune_checkpoints(tmp_path, keep=1, best_step=8)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-8"]
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EACCES, errno.EIO])
+def test_a_file_that_cannot_be_read_now_is_an_error_not_a_torn_checkpoint(
+    tmp_path, monkeypatch, number
+):
+    write_checkpoint(tmp_path, 4)
+    write_checkpoint(tmp_path, 8)
+
+    def fail(path):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(checkpoints, "_stamp_file", fail)
+    with pytest.raises(StorageError, match="no checkpoint was deleted") as caught:
+        find_checkpoint(tmp_path, LAYOUT)
+    text = str(caught.value)
+    assert os.strerror(number) in text and "checkpoint-8" in text and "\n" not in text
+
+
+def test_a_directory_that_cannot_be_listed_is_not_an_empty_one(tmp_path, monkeypatch):
+    write_checkpoint(tmp_path, 4)
+
+    def fail(path):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+    monkeypatch.setattr(checkpoints.os, "scandir", fail)
+    with pytest.raises(StorageError, match="cannot be read"):
+        find_checkpoint(tmp_path, LAYOUT)
+    with pytest.raises(StorageError, match="cannot be read"):
+        delete_torn_checkpoints(tmp_path, None)
+    monkeypatch.undo()
+    assert find_checkpoint(tmp_path, LAYOUT).name == "checkpoint-4"
+    assert find_checkpoint(tmp_path / "none", LAYOUT) is None
