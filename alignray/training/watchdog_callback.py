@@ -1,4 +1,10 @@
-"""The watchdog as a callback of a worker's trainer; what it concludes is in `watchdog.py`."""
+"""The watchdog as a callback of a worker's trainer; what it concludes is in `watchdog.py`.
+
+The time runs within a training step and between the batches of an evaluation. It stands still in
+between, where a healthy worker may be busy for long without a sign: checkpoints are written, synced
+and hashed, prompts are answered, the best checkpoint is loaded. A worker that hangs there is found
+by the others, which are in a step or wait for it no longer than `timeout_seconds`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +13,15 @@ import os
 import socket
 import threading
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignray.durable import write_json
+from alignray.errors import AlignrayError
 from alignray.training.watchdog import STALL_NAME, Heartbeat, describe_stall, read_heartbeats
 
 STALLED_EXIT_CODE = 75
@@ -29,14 +37,16 @@ class Watchdog(TrainerCallback):
         self._stall_seconds = stall_seconds
         self._tick = min(stall_seconds / _TICKS, _LONGEST_TICK)
         self._lock = threading.Lock()
-        self._beat = Heartbeat(rank, 0, time.time(), time.time(), os.getpid(), socket.gethostname())
+        self._beat = Heartbeat(rank, 0, 0, 0, os.getpid(), socket.gethostname())
+        self._since: float | None = None
+        """Begin of what is under way, by this host's steady clock; None where time stands still."""
         self._ended = threading.Event()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Starts the thread."""
-        self._move(state)
+        self._move(state, None)
         threading.Thread(target=self._watch, daemon=True, name="watchdog").start()
 
     def on_train_end(
@@ -45,38 +55,56 @@ class Watchdog(TrainerCallback):
         """Ends the thread."""
         self._ended.set()
 
-    def on_event(
+    def on_progress(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Something was finished."""
-        self._move(state)
+        """Something was finished, and the next batch is due in time."""
+        self._move(state, time.monotonic())
 
-    on_step_begin = on_substep_end = on_step_end = on_event
-    on_prediction_step = on_evaluate = on_save = on_event
+    def on_pause(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Something was finished, and what comes next may take its time."""
+        self._move(state, None)
 
-    def _move(self, state: TrainerState) -> None:
-        now = time.time()
+    on_step_begin = on_substep_end = on_prediction_step = on_progress
+    on_step_end = on_evaluate = on_save = on_pause
+
+    def _move(self, state: TrainerState, since: float | None) -> None:
         with self._lock:
-            self._beat = Heartbeat(
-                **{**asdict(self._beat), "step": state.global_step, "moved": now, "alive": now}
-            )
+            moves = self._beat.moves + 1
+            self._beat = replace(self._beat, step=state.global_step, moves=moves)
+            self._since = since
 
     def _watch(self) -> None:
+        before: list[Heartbeat] = []
+        looked_at: float | None = None
         while not self._ended.is_set():
-            now = time.time()
             with self._lock:
-                self._beat = Heartbeat(**{**asdict(self._beat), "alive": now})
-                beat = self._beat
-            write_json(self._logs_dir / f"heartbeat-{beat.rank}.json", asdict(beat))
-            if now - beat.moved > self._stall_seconds:
-                self._give_up(beat, now)
+                self._beat = replace(self._beat, ticks=self._beat.ticks + 1)
+                beat, since = self._beat, self._since
+            self._tell(beat)
+            waited = 0.0 if since is None else time.monotonic() - since
+            if waited > self._stall_seconds / 2 and looked_at != since:
+                before, looked_at = read_heartbeats(self._logs_dir), since
+            if waited > self._stall_seconds:
+                self._give_up(beat, before, waited)
             self._ended.wait(self._tick)
 
-    def _give_up(self, own: Heartbeat, now: float) -> None:
-        beats = read_heartbeats(self._logs_dir)
-        stacks = self._logs_dir / f"stacks-{own.rank}.txt"
-        with stacks.open("w") as stream:
-            faulthandler.dump_traceback(stream, all_threads=True)
-        cause = describe_stall(beats, now, self._tick)
-        write_json(self._logs_dir / STALL_NAME, {"cause": cause, "stacks": str(stacks)})
-        os._exit(STALLED_EXIT_CODE)
+    def _tell(self, beat: Heartbeat) -> None:
+        try:
+            write_json(self._logs_dir / f"heartbeat-{beat.rank}.json", asdict(beat))
+        except (AlignrayError, OSError):
+            return  # a full disk, a share that is away: the watch goes on, the next tick tries again
+
+    def _give_up(self, own: Heartbeat, before: Sequence[Heartbeat], waited: float) -> None:
+        """Says what is known, as far as the disk lets it, and ends the process in any case."""
+        try:
+            stacks = self._logs_dir / f"stacks-{own.rank}.txt"
+            others = [beat for beat in read_heartbeats(self._logs_dir) if beat.rank != own.rank]
+            cause = describe_stall(before, [*others, own], waited)
+            write_json(self._logs_dir / STALL_NAME, {"cause": cause, "stacks": str(stacks)})
+            with stacks.open("w") as stream:
+                faulthandler.dump_traceback(stream, all_threads=True)
+        finally:
+            os._exit(STALLED_EXIT_CODE)

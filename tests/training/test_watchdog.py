@@ -6,59 +6,126 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from alignray.config.sft import SFTStageConfig
 from alignray.errors import TrainingError
-from alignray.training.watchdog import Heartbeat, describe_stall, find_silent
+from alignray.training.watchdog import Heartbeat, describe_stall, find_silent, read_heartbeats
 from tests.training.conftest import build_dialogues, write_rows
 
 
-def beat(rank, step, moved, alive):
-    return Heartbeat(rank, step, moved, alive, 100 + rank, "host")
+def beat(rank, step, moves, ticks):
+    return Heartbeat(rank, step, moves, ticks, 100 + rank, "host")
 
 
 def test_a_stopped_process_is_the_cause_whatever_the_steps_say():
-    beats = [beat(0, 12, 70, 99), beat(1, 12, 71, 72)]
-    assert find_silent(beats, 100, 5).rank == 1
-    assert "worker 1 silent for 29 s since step 12" in describe_stall(beats, 100, 5)
-    assert "its process no longer runs" in describe_stall(beats, 100, 5)
+    before, now = (
+        [beat(0, 12, 70, 9), beat(1, 12, 71, 9)],
+        [beat(0, 12, 70, 12), beat(1, 12, 71, 9)],
+    )
+    assert find_silent(before, now).rank == 1
+    cause = describe_stall(before, now, 29)
+    assert "worker 1 silent for 29 s since step 12" in cause
+    assert "its process no longer runs" in cause
 
 
 def test_among_running_processes_the_one_behind_is_the_cause():
-    beats = [beat(0, 13, 70, 99), beat(1, 12, 71, 99)]
-    assert find_silent(beats, 100, 5).rank == 1
-    assert "finishes no batch" in describe_stall(beats, 100, 5)
+    before, now = (
+        [beat(0, 12, 71, 9), beat(1, 12, 70, 9)],
+        [beat(0, 12, 71, 12), beat(1, 12, 70, 12)],
+    )
+    assert find_silent(before, now).rank == 1
+    assert "finishes no batch" in describe_stall(before, now, 29)
+    assert find_silent([], now).rank == 1
 
 
-STAND_STILL = """
+def test_a_heartbeat_that_cannot_be_read_is_left_out(tmp_path):
+    (tmp_path / "heartbeat-0.json").write_text(json.dumps(asdict(beat(0, 1, 2, 3))))
+    (tmp_path / "heartbeat-1.json").write_text("{")
+    (tmp_path / "heartbeat-2.json").write_text("{}")
+    assert read_heartbeats(tmp_path) == [beat(0, 1, 2, 3)]
+
+
+START = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from alignray.training.watchdog_callback import Watchdog
-dog = Watchdog(Path(sys.argv[1]), 0, 0.6)
-dog.on_train_begin(None, SimpleNamespace(global_step=3), None)
+from alignray.training import watchdog_callback
+dog = watchdog_callback.Watchdog(Path(sys.argv[1]), 0, 0.6)
+def at(step):
+    return None, SimpleNamespace(global_step=step), None
+dog.on_train_begin(*at(3))
+"""
+STAND_STILL = """
 for _ in range(10):
-    time.sleep(0.1); dog.on_step_end(None, SimpleNamespace(global_step=4), None)
+    time.sleep(0.1); dog.on_substep_end(*at(4))
 print("moved", flush=True)
+time.sleep(60)
+"""
+# Longer than allowed for a step: before the first, after one (a checkpoint), after an evaluation.
+BUSY = """
+time.sleep(1.2)
+dog.on_step_begin(*at(3)); dog.on_step_end(*at(4))
+time.sleep(1.2)
+dog.on_prediction_step(*at(4)); dog.on_evaluate(*at(4))
+time.sleep(1.2)
+dog.on_save(*at(4))
+time.sleep(1.2)
+dog.on_train_end(*at(4))
+print("done", flush=True)
+"""
+HANGING_EVALUATION = """
+dog.on_step_begin(*at(3)); dog.on_step_end(*at(4)); dog.on_prediction_step(*at(4))
+time.sleep(60)
+"""
+FULL_DISK = """
+from alignray.errors import StorageError
+write, calls = watchdog_callback.write_json, []
+def fail(path, content):
+    calls.append(path)
+    if len(calls) < 4:
+        raise StorageError(str(path), "no space left on the disk")
+    write(path, content)
+watchdog_callback.write_json = fail
+dog.on_step_begin(*at(3))
 time.sleep(60)
 """
 
 
-def test_a_process_that_stands_still_ends_itself_and_leaves_its_stacks(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", STAND_STILL, str(tmp_path)], capture_output=True, text=True,
+def run(script, logs):
+    return subprocess.run(
+        [sys.executable, "-c", START + script, str(logs)], capture_output=True, text=True,
         timeout=50, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
+
+
+def test_a_process_that_stands_still_ends_itself_and_leaves_its_stacks(tmp_path):
+    done = run(STAND_STILL, tmp_path)
     assert done.returncode == 75 and done.stdout == "moved\n"
     verdict = json.loads((tmp_path / "stall.json").read_text())
     assert "worker 0 silent" in verdict["cause"] and "since step 4" in verdict["cause"]
-    assert (
-        "time.sleep" in Path(verdict["stacks"]).read_text()
-        or "line" in Path(verdict["stacks"]).read_text()
-    )
+    assert "finishes no batch" in verdict["cause"]
+    assert "line" in Path(verdict["stacks"]).read_text()
+
+
+def test_long_work_between_steps_is_no_stall(tmp_path):
+    done = run(BUSY, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert not (tmp_path / "stall.json").exists()
+    assert json.loads((tmp_path / "heartbeat-0.json").read_text())["ticks"] > 20
+
+
+def test_an_evaluation_that_stands_still_ends(tmp_path):
+    assert run(HANGING_EVALUATION, tmp_path).returncode == 75
+
+
+def test_a_full_disk_does_not_end_the_watch(tmp_path):
+    done = run(FULL_DISK, tmp_path)
+    assert done.returncode == 75 and "StorageError" not in done.stderr
+    assert (tmp_path / "stall.json").is_file()
 
 
 @pytest.mark.heavy
