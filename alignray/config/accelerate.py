@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alignray.config import deepspeed_sections as sections
 from alignray.config.launch import Launch
 from alignray.config.translation import build_unknown_key, explain_all, locate
 from alignray.errors import ConfigError
@@ -43,11 +44,15 @@ _DEEPSPEED = {
     "zero3_init_flag": "the weights are sharded while they are loaded where ZeRO-3 needs it",
     "zero3_save_16bit_model": _WRITING,
     "gradient_accumulation_steps": "follows from train_batch_size",
-    "gradient_clipping": "max_grad_norm says it",
     "offload_optimizer_nvme_path": "nothing is offloaded to disks",
     "offload_param_nvme_path": "nothing is offloaded to disks",
 }
-_DEEPSPEED_READ = ("zero_stage", "offload_optimizer_device", "offload_param_device")
+_DEEPSPEED_READ = (
+    "zero_stage",
+    "offload_optimizer_device",
+    "offload_param_device",
+    "gradient_clipping",
+)
 _FSDP = {
     "fsdp_auto_wrap_policy": "every transformer layer is wrapped",
     "fsdp_transformer_layer_cls_to_wrap": "every transformer layer is wrapped",
@@ -160,6 +165,9 @@ def _parse_deepspeed_section(
         _get_stage(launch, lines, "deepspeed_config.zero_stage", stage),
         "",
     )
+    if "gradient_clipping" in section:
+        key = "deepspeed_config.gradient_clipping"
+        sections.read_clipping(launch, key, section["gradient_clipping"])
     devices = {name: section.get(f"offload_{name}_device") for name in ("optimizer", "param")}
     launch.offload = _choose_offload(
         "deepspeed_config.offload_optimizer_device", devices["optimizer"], devices["param"]
@@ -219,8 +227,16 @@ def _parse_deepspeed(launch: Launch, content: Mapping[str, Any], lines: Mapping[
     for name in ("bf16", "fp16"):
         if (content.get(name) or {}).get("enabled") is True:
             launch.mixed_precision = name
+    if "gradient_clipping" in content:
+        sections.read_clipping(launch, "gradient_clipping", content["gradient_clipping"])
+    for name, read in (
+        ("optimizer", sections.read_optimizer),
+        ("scheduler", sections.read_scheduler),
+    ):
+        if name in content:
+            read(launch, content, lines)
     for name in content:
-        if name not in ("zero_optimization", "bf16", "fp16"):
+        if name not in ("zero_optimization", "bf16", "fp16", *sections.SECTIONS):
             launch.ignored[name] = "alignray's own keys say it"
     for name in zero:
         if name not in ("stage", "offload_optimizer", "offload_param"):

@@ -42,6 +42,8 @@ RULES: dict[str, Rule] = {
     "use_flash_attention_2": model.read_attention,
     "load_in_4bit": model.read_quantisation,
     "load_in_8bit": model.read_quantisation,
+    "bnb_4bit_quant_type": model.read_quantised_form,
+    "use_bnb_nested_quant": model.read_quantised_form,
     "bf16": model.read_precision,
     "fp16": model.read_precision,
     "per_device_train_batch_size": rules.read_batch,
@@ -84,6 +86,7 @@ RULES_OF: dict[str, dict[str, Rule]] = {
     },
     "dpo": {
         "rpo_alpha": rules.read_loss_type,
+        "loss_weights": rules.read_loss_type,
         "f_divergence_type": rules.read_divergence,
     },
 }
@@ -96,6 +99,8 @@ class Surroundings:
     has_gpu: bool = False
     adapter_base: str | None = None
     """Base of the adapter that model_name_or_path names; None for a model."""
+    model_type: str | None = None
+    """`model_type` of the base's config.json; None where it is not needed or not known."""
 
 
 def is_handbook(content: Mapping[str, Any]) -> bool:
@@ -126,6 +131,7 @@ def translate_recipe(
         around.has_gpu,
         around.adapter_base,
         out,
+        around.model_type,
     )
     table = _build_rules(verb)
     for key, value in recipe.content.items():
@@ -207,6 +213,9 @@ def _add_defaults(context: Context) -> None:
     for name, value in defaults.items():
         if not out.has(name):
             out.assume(name, value, _HANDBOOK)
+    rules.add_eval_steps(context)
+    model.add_lora_targets(context)
+    model.add_quantised_form(context)
     if verb == "sft":
         _add_sft_defaults(context)
     _explain_template(context)

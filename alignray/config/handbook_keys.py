@@ -20,9 +20,7 @@ SAME = _split(
     " output_dir"
 )
 """Taken as they are."""
-SAME_IN_DPO = _split(
-    "beta label_smoothing ld_alpha loss_weights reference_free precompute_ref_log_probs"
-)
+SAME_IN_DPO = _split("beta label_smoothing ld_alpha reference_free precompute_ref_log_probs")
 RENAMED = {"ddp_timeout": "resources.timeout_seconds"}
 RENAMED_IN_SFT = {"max_seq_length": "max_length"}
 
@@ -44,7 +42,7 @@ IGNORED = {
         " dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor"
         " dataloader_in_order dataloader_multiprocessing_context torch_compile"
         " torch_compile_backend torch_compile_mode use_liger_kernel liger_kernel_config"
-        " padding_free activation_offloading pad_to_multiple_of per_device_eval_batch_size"
+        " padding_free activation_offloading pad_to_multiple_of"
         " eval_accumulation_steps gradient_checkpointing_kwargs ddp_backend ddp_bucket_cap_mb"
         " ddp_broadcast_buffers ddp_find_unused_parameters ddp_static_graph local_rank"
         " torch_empty_cache_steps skip_memory_metrics accelerator_config use_cache"
@@ -69,6 +67,7 @@ IGNORED = {
         "do_train average_tokens_across_devices disable_dropout hub_always_push lora_task_type"
         " is_encoder_decoder shuffle_dataset",
     ),
+    "per_device_eval_batch_size": "measured in batches of per_device_train_batch_size rows",
     "packing_strategy": "packed by best fit, no row is cut",
     "num_of_sequences": "packed by best fit, no row is cut",
     "chars_per_token": "packed by best fit, no row is cut",
@@ -92,8 +91,6 @@ REFUSED = {
     ),
     "hub_token": "read from $HF_TOKEN",
     "overwrite_output_dir": "a directory of other settings is never written over",
-    "bnb_4bit_quant_type": "the base is kept in NF4",
-    "use_bnb_nested_quant": "scales of 4-bit weights are not quantised again",
     "lr_scheduler_kwargs": "the course of the learning rate has no settings but step_gamma",
     "neftune_noise_alpha": "no noise is added to embeddings",
     "label_smoothing_factor": "labels of tokens are not smoothed",

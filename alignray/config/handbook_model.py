@@ -19,6 +19,19 @@ EMPTY_SYSTEM = (
 )
 """Before a template: the empty system message that the handbook's scripts put before dialogues."""
 
+_QUERY_AND_VALUE = (
+    "llama", "llama4", "mistral", "mixtral", "gemma", "gemma2", "gemma3_text", "qwen2", "qwen3",
+    "opt", "gptj", "gpt_neo", "stablelm",
+)  # fmt: skip
+LORA_TARGETS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_QUERY_AND_VALUE, ("q_proj", "v_proj")),
+    **dict.fromkeys(("bloom", "gpt_neox", "falcon"), ("query_key_value",)),
+    "gpt2": ("c_attn",),
+    "phi": ("q_proj", "v_proj", "fc1", "fc2"),
+}
+"""Modules that PEFT adapts where none are named, by `model_type`."""
+_SCALES = "scales of 4-bit weights are always quantised again, so weights differ in the last digits"
+
 
 @dataclass(frozen=True)
 class Context:
@@ -33,6 +46,8 @@ class Context:
     adapter_base: str | None
     """Base of the adapter that model_name_or_path names; None for a model."""
     out: Translation
+    model_type: str | None = None
+    """`model_type` of the base's config.json, where it was looked up and found."""
 
     @property
     def given(self) -> Any:
@@ -43,6 +58,11 @@ class Context:
     def is_old(self) -> bool:
         """Whether the recipe is for the scripts that took `dataset_mixer`."""
         return self.plan.form == "mixer"
+
+    @property
+    def is_in_4bit(self) -> bool:
+        """Whether the base is kept in 4 bits."""
+        return self.has_gpu and bool(self.given.get("load_in_4bit"))
 
     def map(self, key: str, target: str, value: Any, why: str = "") -> None:
         """`Translation.map` with the key's line."""
@@ -99,6 +119,36 @@ def read_quantisation(context: Context, key: str, value: Any) -> None:
         context.out.refuse(key, "needs a GPU (bitsandbytes); the base is kept in dtype")
     else:
         context.map(key, key, value)
+
+
+def read_quantised_form(context: Context, key: str, value: Any) -> None:
+    """`bnb_4bit_quant_type` and `use_bnb_nested_quant`: always NF4 with quantised scales here."""
+    if value in ("nf4", True):
+        context.out.ignore(key, "so it is here")
+    elif not context.is_in_4bit:
+        context.out.ignore(key, "the base is not kept in 4 bits")
+    else:
+        context.out.refuse(key, _SCALES if key == "use_bnb_nested_quant" else "always NF4")
+
+
+def add_quantised_form(context: Context) -> None:
+    """The handbook's default is scales in full width."""
+    if context.is_in_4bit and "use_bnb_nested_quant" not in context.given:
+        context.out.refuse("use_bnb_nested_quant (not in the file, and so off)", _SCALES)
+
+
+def add_lora_targets(context: Context) -> None:
+    """Without `lora_target_modules`, PEFT chooses by the type of the model."""
+    if not context.out.content.get("use_peft") or context.out.has("lora_target_modules"):
+        return
+    modules = LORA_TARGETS.get(context.model_type or "")
+    if modules is not None:
+        why = f"PEFT's default for {context.model_type}"
+        context.out.assume("lora_target_modules", list(modules), why)
+    else:
+        which = f"for {context.model_type}" if context.model_type else "where the type is not known"
+        why = f"PEFT's default goes by the type of the model; there is none {which}"
+        context.out.assume("lora_target_modules", "all-linear", why)
 
 
 def read_precision(context: Context, key: str, value: Any) -> None:

@@ -64,10 +64,27 @@ def read_do_eval(context: Context, key: str, value: Any) -> None:
 
 def read_steps(context: Context, key: str, value: Any) -> None:
     """A number of steps; below 1 it would be a share of them."""
-    if value < 1:
+    if key == "eval_steps" and value == 0:
+        context.out.ignore(key, "0: logging_steps says it, as in transformers")
+    elif value < 1:
         context.out.refuse(key, f"{value} is a share of the steps, {key} is a number of steps")
     else:
         context.map(key, key, value)
+
+
+def add_eval_steps(context: Context) -> None:
+    """Without `eval_steps`, transformers measures every `logging_steps`."""
+    if context.out.content.get("eval_strategy") != "steps" or context.given.get("eval_steps"):
+        return
+    steps = context.given.get("logging_steps")
+    if steps is None:
+        steps, why = (500, "transformers'") if context.is_old else (10, "TRL's")
+        context.out.assume("eval_steps", steps, f"{why} default of logging_steps")
+    elif steps >= 1:
+        context.out.assume("eval_steps", steps, "logging_steps, as transformers does")
+    else:
+        why = f"it would be logging_steps, {steps}: a share of the steps; set eval_steps"
+        context.out.refuse("eval_steps (not in the file)", why)
 
 
 def read_warmup_steps(context: Context, key: str, value: Any) -> None:
@@ -162,17 +179,21 @@ def read_truncation_side(context: Context, key: str, value: Any) -> None:
 
 
 def read_loss_type(context: Context, key: str, value: Any) -> None:
-    """One loss or several; `rpo_alpha` adds a likelihood term."""
+    """One loss or several, their weights; `rpo_alpha` adds a likelihood term."""
     alpha = context.given.get("rpo_alpha")
+    weights = context.given.get("loss_weights")
+    if weights is not None and not isinstance(weights, list):
+        raise context.recipe.fail("loss_weights", f"is {weights!r}", "a list of numbers")
     types = context.given.get("loss_type") or "sigmoid"
     types = [types] if isinstance(types, str) else list(types)
     if context.verb == "sft":
         context.map(key, key, value)
     elif alpha is None:
-        context.map(key, "loss_type", types)
+        context.map(key, key, types if key == "loss_type" else weights)
     elif key == "rpo_alpha":
-        context.out.set("loss_weights", [*[1.0] * len(types), alpha])
-        context.map(key, "loss_type", [*types, "sft"], f"the last with weight {alpha}")
+        weights = [*(weights or [1.0] * len(types)), alpha]
+        context.out.set("loss_weights", weights)
+        context.map(key, "loss_type", [*types, "sft"], f"with loss_weights={weights}")
     else:
         context.out.ignore(key, "said with rpo_alpha")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
-from alignray.config.translation import Translation
+from alignray.config.translation import Translation, show
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Launch:
     """Key that says it, what is offloaded, and what there is to say of it."""
     mixed_precision: str = "no"
     use_cpu: bool = False
+    settings: list[tuple[str, str, Any, str]] = field(default_factory=list)
+    """Key, alignray's key, its value, and what there is to say of it."""
     ignored: dict[str, str] = field(default_factory=dict)
     """Key -> why it changes nothing."""
 
@@ -41,6 +44,11 @@ def apply_launch(translation: Translation, launch: Launch, has_gpu: bool) -> Non
         else:
             translation.map(key, "resources.offload", offload, why)
     _apply_precision(translation, launch)
+    for key, target, value, why in launch.settings:
+        before = translation.content.get(target, value)
+        reasons = [why] if why else []
+        reasons += [] if before == value else [f"instead of {show(before)}, as transformers does"]
+        translation.map(key, target, value, "; ".join(reasons))
     for key, why in launch.ignored.items():
         translation.ignore(key, why)
 

@@ -20,7 +20,7 @@ from alignray.errors import ConfigError
 
 T = TypeVar("T", bound=StageConfig)
 
-_ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER_CONFIG, _MODEL_CONFIG = "adapter_config.json", "config.json"
 
 
 def load_training_config(
@@ -53,7 +53,8 @@ def load_training_config(
         verb: Literal["sft", "dpo"] = "sft" if issubclass(cls, SFTStageConfig) else "dpo"
         base, note = _find_adapter_base(verb, content, given)
         recipe = RecipeFile(content, lines, str(path))
-        out = translate_recipe(verb, recipe, launch, Surroundings(gpus[0] > 0, base))
+        kind = _find_model_type(content, given, base)
+        out = translate_recipe(verb, recipe, launch, Surroundings(gpus[0] > 0, base, kind))
         if note:
             out.note(note)
         if "dataset" in given:
@@ -127,7 +128,9 @@ def _find_adapter_base(
         return None, ""
     path, note = Path(name).expanduser() / _ADAPTER_CONFIG, ""
     if not path.parent.is_dir():
-        path, note = _download_adapter_config(name, content.get("model_revision") or "main")
+        revision = content.get("model_revision") or "main"
+        path, reached = _download(name, _ADAPTER_CONFIG, revision)
+        note = "" if reached else f"model_name_or_path: taken for a model, no hub tells ({name})"
     if not path.is_file():
         return None, note
     try:
@@ -137,15 +140,32 @@ def _find_adapter_base(
     return (base, "") if isinstance(base, str) else (None, "")
 
 
-def _download_adapter_config(name: str, revision: str) -> tuple[Path, str]:
-    """A hub repository's adapter_config.json, if it has one; a note if the hub is not reached."""
+def _find_model_type(
+    content: Mapping[str, Any], given: Mapping[str, Any], base: str | None
+) -> str | None:
+    """`model_type` of the model, where PEFT's choice of modules for LoRA goes by it."""
+    modules = given.get("lora_target_modules") or content.get("lora_target_modules")
+    if content.get("use_peft") is not True or modules:
+        return None
+    name = given.get("model_name_or_path") or base or content.get("model_name_or_path")
+    path = Path(str(name)).expanduser() / _MODEL_CONFIG
+    if not path.parent.is_dir() and str(name).count("/") == 1:
+        key = "model_revision" if base is None else "base_model_revision"
+        path, _ = _download(str(name), _MODEL_CONFIG, content.get(key) or "main")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError):
+        return None  # what is wrong with the model is said where it is loaded
+    return found if isinstance(found, str) else None
+
+
+def _download(name: str, file: str, revision: str) -> tuple[Path, bool]:
+    """A file of a hub repository, if it has one; and whether hub or cache could tell."""
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
-    missing = Path(name) / _ADAPTER_CONFIG
     try:
-        return Path(huggingface_hub.hf_hub_download(name, _ADAPTER_CONFIG, revision=revision)), ""
+        return Path(huggingface_hub.hf_hub_download(name, file, revision=revision)), True
     except (OSError, ValueError, HfHubHTTPError, EntryNotFoundError) as error:
-        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-            return missing, ""
-        return missing, f"model_name_or_path: taken for a model, the hub does not tell ({name})"
+        absent = isinstance(error, EntryNotFoundError)
+        return Path(name) / file, absent and not isinstance(error, LocalEntryNotFoundError)

@@ -146,9 +146,73 @@ def test_what_a_configuration_says_besides_stays():
     } | {"offload": "none"}
 
 
+@pytest.mark.parametrize("text", ["{zero_optimization: {stage: 2}, %s}", DEEPSPEED])
+def test_clipping_by_a_number_is_the_norm_of_gradients(text):
+    translation = translate(text % "gradient_clipping: 0.3", own={"max_grad_norm": 1.0})
+    assert translation.content["max_grad_norm"] == 0.3
+    assert any("instead of 1.0" in note for note in translation.notes)
+    translation = translate(text % "gradient_clipping: auto")
+    assert "max_grad_norm" not in translation.content
+    assert any("gradient_clipping: ignored" in note for note in translation.notes)
+
+
+ENGINE = "{zero_optimization: {stage: 2}, %s}"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "why"),
+    [
+        ("optimizer: {type: AdamW, params: {lr: auto, eps: auto}}", "optim", "adamw_torch", ""),
+        ("optimizer: {type: Adam, params: {torch_adam: true}}", "optim", "adamw_torch", ""),
+        (
+            "scheduler: {type: WarmupLR, params: {warmup_num_steps: auto}}",
+            "lr_scheduler_type",
+            "constant_with_warmup",
+            "(DeepSpeed's warm-up is logarithmic)",
+        ),
+        (
+            "scheduler: {type: WarmupDecayLR, params: {warmup_type: linear}}",
+            "lr_scheduler_type",
+            "linear",
+            "",
+        ),
+    ],
+)
+def test_deepspeeds_own_optimizer_and_scheduler(section, key, value, why):
+    translation = translate(ENGINE % section)
+    assert translation.content[key] == value
+    name = section.split(":")[0]
+    expected = f"launch.yaml: {name} -> {key}={value} {why}".strip()
+    assert [note for note in translation.notes if f" {name}" in note] == [expected]
+    other = translate(ENGINE % section, own={key: "other"})
+    assert any("instead of other" in note for note in other.notes)
+
+
+def test_sections_that_say_nothing_are_ignored():
+    notes = translate(ENGINE % "optimizer: auto, scheduler: null").notes
+    assert [note.split(": ")[1:3] for note in notes if "r: ignored" in note] == [
+        ["optimizer", "ignored"],
+        ["scheduler", "ignored"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            ENGINE % "optimizer: {type: AdamW, params: {lr: 0.003}}",
+            "`optimizer.params.lr` is 0.003; expected auto",
+        ),
+        (ENGINE % "optimizer: {type: Lamb}", "`optimizer.type` is Lamb; expected AdamW"),
+        (
+            ENGINE % "optimizer: {type: Adam, params: {adam_w_mode: false}}",
+            "`optimizer.params.adam_w_mode` is False",
+        ),
+        (
+            ENGINE % "scheduler: {type: WarmupLR, params: {warmup_num_steps: 10}}",
+            "`scheduler.params.warmup_num_steps` is 10; expected auto",
+        ),
+        (ENGINE % "scheduler: {type: OneCycle}", "`scheduler.type` is OneCycle"),
         ("{}", "neither a launch file of accelerate nor a DeepSpeed configuration (keys: none)"),
         ("{dataset_mixer: {a/b: 1}}", "expected `distributed_type` or `zero_optimization` in it"),
         ("{distributed_type: NO, num_proceses: 8}", "did you mean `num_processes`?"),

@@ -12,7 +12,7 @@ import yaml
 from alignray.config import handbook_keys, training_files
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.handbook import RULES, RULES_OF, is_handbook
-from alignray.config.handbook_model import EMPTY_SYSTEM
+from alignray.config.handbook_model import EMPTY_SYSTEM, LORA_TARGETS
 from alignray.config.sft import SFTStageConfig
 from alignray.config.training_files import load_training_config
 from alignray.errors import ConfigError
@@ -43,8 +43,7 @@ output_dir: out/run
 def machine(monkeypatch):
     """A machine without a GPU and a hub where nothing is an adapter, unless a test says more."""
     monkeypatch.setattr(training_files, "has_gpu", lambda: False)
-    nothing = (Path("nowhere"), "")
-    monkeypatch.setattr(training_files, "_download_adapter_config", lambda *_: nothing)
+    monkeypatch.setattr(training_files, "_download", lambda *_: (Path("nowhere"), True))
 
 
 @pytest.fixture
@@ -171,12 +170,10 @@ def test_dpo_qlora_trains_a_second_adapter(gpu, tmp_path, monkeypatch):
     adapter.write_text('{"base_model_name_or_path": "mistralai/Mistral-7B-v0.1"}')
     asked = []
     monkeypatch.setattr(
-        training_files,
-        "_download_adapter_config",
-        lambda *name: asked.append(name) or (adapter, ""),
+        training_files, "_download", lambda *name: asked.append(name) or (adapter, True)
     )
     config, _ = load_file("dpo_qlora")
-    assert asked == [("alignment-handbook/zephyr-7b-sft-qlora", "main")]
+    assert asked == [("alignment-handbook/zephyr-7b-sft-qlora", "adapter_config.json", "main")]
     assert config.model_name_or_path == "mistralai/Mistral-7B-v0.1"
     assert config.adapter_name_or_path == "alignment-handbook/zephyr-7b-sft-qlora"
     assert config.tokenizer_name_or_path == "alignment-handbook/zephyr-7b-sft-qlora"
@@ -287,6 +284,7 @@ def test_keys_of_sft(load, line, key, value):
         ("loss_type: hinge", "loss_type", ("hinge",)),
         ("rpo_alpha: 0.5", "loss_weights", (1, 0.5)),
         ("rpo_alpha: 0.5", "loss_type", ("sigmoid", "sft")),
+        ("loss_type: [ipo, sft]\nloss_weights: [1, 0.2]", "loss_weights", (1, 0.2)),
         ("reference_free: true", "reference_free", True),
         ("precompute_ref_log_probs: true", "precompute_ref_log_probs", True),
         ("truncation_side: right", "truncation_mode", "keep_end"),
@@ -297,6 +295,101 @@ def test_keys_of_sft(load, line, key, value):
 def test_keys_of_dpo(load, line, key, value):
     config, _ = load(f"{OLD}{line}\n", cls=DPOStageConfig)
     assert getattr(config, key) == value
+
+
+@pytest.mark.parametrize(
+    "lines", ["loss_weights: [0.5]\nrpo_alpha: 0.2\n", "rpo_alpha: 0.2\nloss_weights: [0.5]\n"]
+)
+def test_weights_of_losses_and_of_the_likelihood_term_in_any_order(load, lines):
+    config, notes = load(OLD + lines, cls=DPOStageConfig)
+    assert (config.loss_type, config.loss_weights) == (("sigmoid", "sft"), (0.5, 0.2))
+    assert find_notes(notes, "loss_weights") == ["loss_weights: ignored: said with rpo_alpha"]
+    assert "with loss_weights=[0.5, 0.2]" in find_notes(notes, "rpo_alpha")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (OLD + "eval_strategy: steps\nlogging_steps: 7\n", 7),
+        (OLD + "eval_strategy: steps\nlogging_steps: 7\neval_steps: 0\n", 7),
+        (OLD + "eval_strategy: steps\nlogging_steps: 7\neval_steps: 3\n", 3),
+        (OLD + "eval_strategy: steps\n", 500),
+        (LIST + "eval_strategy: steps\n", 10),
+    ],
+)
+def test_measurements_without_steps_of_their_own_are_those_of_the_log(load, text, steps):
+    config, notes = load(text)
+    assert config.eval_steps == steps
+    assumed = any(f"not in the file -> eval_steps={steps} (" in note for note in notes)
+    assert assumed is ("eval_steps: 3" not in text)
+
+
+def test_a_share_of_the_steps_to_log_is_none_to_measure(load):
+    _, notes = load(OLD + "eval_strategy: steps\nlogging_steps: 0.1\n")
+    assert "a share of the steps" in find_notes(notes, "eval_steps (not in the file)")[0]
+
+
+@pytest.mark.parametrize(
+    ("config", "modules", "why"),
+    [
+        ('{"model_type": "llama"}', ("q_proj", "v_proj"), "PEFT's default for llama"),
+        ('{"model_type": "gpt2"}', ("c_attn",), "PEFT's default for gpt2"),
+        ('{"model_type": "novel"}', "all-linear", "there is none for novel"),
+        ("{}", "all-linear", "the type is not known"),
+        ("{", "all-linear", "the type is not known"),
+    ],
+)
+def test_modules_of_an_adapter_that_names_none_are_those_of_peft(
+    load, tmp_path, config, modules, why
+):
+    (tmp_path / "config.json").write_text(config)
+    text = OLD.replace("a/b", str(tmp_path)) + "use_peft: true\n"
+    config, notes = load(text)
+    assert config.lora_target_modules == modules
+    assert [why in note for note in notes if "lora_target_modules" in note] == [True]
+    assert load(f"{text}lora_target_modules: [o_proj]\n")[0].lora_target_modules == ("o_proj",)
+    assert load(text, "lora_target_modules=all-linear")[0].lora_target_modules == "all-linear"
+
+
+def test_the_type_of_a_model_on_the_hub_is_looked_up_only_where_it_counts(
+    load, tmp_path, monkeypatch
+):
+    asked = []
+    (tmp_path / "config.json").write_text('{"model_type": "mistral"}')
+    monkeypatch.setattr(
+        training_files,
+        "_download",
+        lambda *name: asked.append(name) or (tmp_path / "config.json", True),
+    )
+    load(OLD)
+    load(f"{OLD}use_peft: true\nlora_target_modules: all-linear\n")
+    assert asked == []
+    config, _ = load(f"{OLD}use_peft: true\nmodel_revision: v2\n")
+    assert asked == [("a/b", "config.json", "v2")]
+    assert config.lora_target_modules == ("q_proj", "v_proj")
+
+
+def test_the_modules_are_those_that_peft_has():
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT
+
+    assert {name: tuple(PEFT[name]) for name in LORA_TARGETS} == LORA_TARGETS
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "expected"),
+    [
+        ("use_bnb_nested_quant: true", "use_bnb_nested_quant", "ignored: so it is here"),
+        ("use_bnb_nested_quant: false", "use_bnb_nested_quant", "not honoured: scales"),
+        ("", "use_bnb_nested_quant (not in the file, and so off)", "not honoured: scales"),
+        ("bnb_4bit_quant_type: nf4", "bnb_4bit_quant_type", "ignored: so it is here"),
+        ("bnb_4bit_quant_type: fp4", "bnb_4bit_quant_type", "not honoured: always NF4"),
+    ],
+)
+def test_weights_in_4_bits_have_one_form(gpu, load, lines, key, expected):
+    qlora = f"{OLD}use_peft: true\nlora_target_modules: all-linear\nload_in_4bit: true\n{lines}\n"
+    assert [expected in note for note in find_notes(load(qlora)[1], key)] == [True]
+    plain = find_notes(load(f"{OLD}{lines}\n")[1], key)
+    assert all("ignored" in note for note in plain)
 
 
 def test_the_best_checkpoint_is_kept_where_something_is_measured(load):
@@ -364,6 +457,7 @@ def test_the_empty_system_message_is_encoded_as_the_handbook_does():
         ("loss_on: all", "but of alignray: give it as an argument"),
         ("zzzz: 1", "not a key of alignment-handbook's SFT recipes"),
         ("per_device_train_batch_size: 0", "`per_device_train_batch_size` is 0; expected a number"),
+        ("per_device_eval_batch_siz: 1", "did you mean `per_device_eval_batch_size`"),
         ("gradient_accumulation_steps: auto", "`gradient_accumulation_steps` is 'auto'"),
         ("dataset_configs: [a]", "has 1 values; expected 2: one per data set of dataset_mixer"),
         (
