@@ -1,5 +1,7 @@
 """A finished model onto the hub: what `model/` holds, in one commit, after the record is written.
 
+Local paths stay here (`hub_folder.py`).
+
 The token is read from $HF_TOKEN and goes into the requests' headers and nowhere else; $HF_ENDPOINT
 names another hub. What fails here fails after the run is whole: the same command again only pushes.
 """
@@ -7,12 +9,14 @@ names another hub. What fails here fails after the run is whole: the same comman
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from alignray.config.training import TrainingConfig
 from alignray.durable import read_json, write_json
 from alignray.errors import ConfigError, HubError
+from alignray.training.hub_folder import link_folder
 
 TOKEN = "HF_TOKEN"
 MARKER_NAME = "hub.json"
@@ -80,14 +84,17 @@ def _upload(config: TrainingConfig, stage_dir: Path) -> str:
     repository, token = str(config.hub_model_id), os.environ[TOKEN]
     api = HfApi(endpoint=_get_endpoint(), token=token, library_name="alignray")
     try:
-        api.create_repo(repository, private=config.hub_private_repo, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=repository,
-            folder_path=stage_dir / "model",
-            commit_message="Upload model trained with alignray",
-            allow_patterns=list(_ALLOWED),
-            ignore_patterns=list(_NEVER),
-        )
+        # The hub says what the repository is called: it adds the owner, and follows a renamed one.
+        made = api.create_repo(repository, private=config.hub_private_repo, exist_ok=True)
+        with tempfile.TemporaryDirectory() as place:
+            link_folder(stage_dir / "model", Path(place, "model"))
+            commit = api.upload_folder(
+                repo_id=made.repo_id,
+                folder_path=Path(place, "model"),
+                commit_message="Upload model trained with alignray",
+                allow_patterns=list(_ALLOWED),
+                ignore_patterns=list(_NEVER),
+            )
     # The boundary: errors of HTTP, of the card's check and of uploads have no common base class.
     except Exception as error:
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error

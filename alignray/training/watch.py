@@ -75,7 +75,11 @@ class BestKeeper(TrainerCallback):
             return
         checkpoint = name_checkpoint(self.checkpoints_dir, state.best_global_step)
         if not ask_first(lambda: read_manifest(checkpoint) is not None):
-            do = "unset metric_for_best_model to go on from the newest one, which is whole"
+            newest = name_checkpoint(self.checkpoints_dir, state.global_step).name
+            do = (
+                f"{newest} is whole: take it with alignray export, or unset metric_for_best_model"
+                " and train in another output_dir"
+            )
             raise TrainingError(str(checkpoint), "the best checkpoint is damaged", "", do)
         state.best_model_checkpoint = str(checkpoint)
 

@@ -19,6 +19,7 @@ class FakeHub:
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.private: dict[str, bool] = {}
+        self.renamed: dict[str, str] = {}
         self.objects: dict[str, bytes] = {}
         self.commits: list[dict] = []
         self.calls: list[str] = []
@@ -34,6 +35,7 @@ class FakeHub:
 
     def create(self, body: dict) -> tuple[int, dict]:
         name = f"{body['organization']}/{body['name']}"
+        name = self.renamed.get(name, name)
         answer = {"url": f"{self.url}/{name}", "id": name}
         if name in self.repositories:
             return 409, {"error": "You already created this model repo", **answer}

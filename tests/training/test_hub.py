@@ -76,6 +76,36 @@ def test_the_files_on_the_hub_are_those_on_disk(hub, stage):
     assert hub.unauthorised == 0
 
 
+def test_no_local_path_is_pushed(hub, stage):
+    config, path, record = stage
+    model = path / "model"
+    base = path.parent / "bases" / "tiny model"
+    named = {"base_model_name_or_path": str(base), "r": 8}
+    (model / "adapter_config.json").write_text(json.dumps(named))
+    (model / "alignray.json").write_text(json.dumps({"base": str(base), "template_digest": "d"}))
+    card = (model / "README.md").read_text()
+    (model / "README.md").write_text(f"{card}\nOf `{path / 'rows.jsonl'}`.\n")
+    before = {p: p.read_bytes() for p in model.iterdir() if p.is_file()}
+    publish_model(config, path, record)
+    pushed = hub.repositories["me/tuned"]
+    assert json.loads(pushed["adapter_config.json"]) == {
+        "base_model_name_or_path": "tiny model",
+        "r": 8,
+    }
+    assert json.loads(pushed["alignray.json"])["base"] == "tiny model"
+    assert b"Of `rows.jsonl`." in pushed["README.md"]
+    for content in pushed.values():
+        assert str(path.parent).encode() not in content
+    assert {p: p.read_bytes() for p in model.iterdir() if p.is_file()} == before
+
+
+def test_it_goes_where_the_hub_says_the_repository_is(hub, stage):
+    config, path, record = stage
+    hub.renamed["me/tuned"] = "me/renamed"
+    publish_model(config, path, record)
+    assert set(hub.repositories) == {"me/renamed"} and hub.repositories["me/renamed"]
+
+
 def test_a_second_run_pushes_nothing_and_another_model_again(hub, stage):
     config, path, record = stage
     publish_model(config, path, record)

@@ -53,8 +53,12 @@ def test_the_best_checkpoint_is_found_where_the_stage_was_moved(tmp_path):
 def test_a_damaged_best_checkpoint_is_one_line(tmp_path):
     (make_checkpoint(tmp_path, 4) / "weights").write_text("xy")
     keeper = BestKeeper(tmp_path, "eval_loss")
-    with pytest.raises(TrainingError, match=r"checkpoint-4: the best checkpoint is damaged"):
-        keeper.on_train_begin(None, make_state(best_global_step=4), TrainerControl())
+    with pytest.raises(
+        TrainingError, match=r"checkpoint-4: the best checkpoint is damaged"
+    ) as caught:
+        state = make_state(global_step=6, best_global_step=4)
+        keeper.on_train_begin(None, state, TrainerControl())
+    assert "checkpoint-6 is whole" in str(caught.value) and "delete" not in str(caught.value)
     keeper.on_train_begin(None, make_state(), TrainerControl())
 
 
