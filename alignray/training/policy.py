@@ -90,7 +90,6 @@ def load_hub_config(config: TrainingConfig) -> PreTrainedConfig:
 def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
     """The reference model, where one is named; else TRL makes one of what is trained."""
     if config.ref_model_name_or_path is None:
-        arguments["quantization_config"] = build_quantization_config(config)
         return None
     from transformers import AutoModelForCausalLM
 

@@ -56,7 +56,7 @@ def test_models_that_follow_a_mask_share_the_prefix(kind, attention):
 def test_models_that_do_not_are_padded_or_refused(kind):
     model = build_headed(kind)
     assert settle_layout([model], model, "auto") == "padded"
-    with pytest.raises(ConfigError, match="set resources.layout=padded"):
+    with pytest.raises(ConfigError, match=r"set resources\.layout=padded"):
         settle_layout([model], model, "shared_prefix")
 
 
@@ -91,7 +91,8 @@ def test_flash_kernels_get_all_sequences_as_one():
             update={"attn_implementation": "flash_attention_2"})}
     )  # fmt: skip
     rows = [
-        {"input_ids": [5, 6, 7], "labels": [5, 6, 7], "lengths": [2, 1], "weights": [1.0, 1.0], "row": 4},
+        {"input_ids": [5, 6, 7], "labels": [5, 6, 7], "lengths": [2, 1], "weights": [1.0, 1.0],
+         "row": 4},
         {"input_ids": [8, 9], "labels": [8, 9], "lengths": [2], "weights": [1.0], "row": 5},
     ]  # fmt: skip
     batch = SFTCollator(config, 0)(rows)
