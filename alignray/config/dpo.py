@@ -53,6 +53,8 @@ class DPOStageConfig(TrainingConfig):
     """LD-DPO: weight of the tokens beyond the shorter response, against length bias."""
     ref_model_name_or_path: ModelPath | None = None
     """Reference model, where it is not what the training starts from."""
+    ref_model_revision: str = "main"
+    """Revision of a reference model on the hub."""
     reference_free: bool = False
     """No reference model: its log-probabilities count as zero."""
     precompute_ref_log_probs: bool = False
@@ -89,5 +91,10 @@ class DPOStageConfig(TrainingConfig):
             raise ValueError(
                 "reference_free is true, but ref_model_name_or_path or precompute_ref_log_probs"
                 " asks for a reference; choose one"
+            )
+        if self.ref_model_revision != "main" and self.ref_model_name_or_path is None:
+            raise ValueError(
+                f"ref_model_revision is {self.ref_model_revision}, but there is no"
+                " ref_model_name_or_path; model_revision is that of the model that is trained"
             )
         return self

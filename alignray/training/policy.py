@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,35 @@ def locate_models(config: TrainingConfig) -> TrainingConfig:
 
 
 def get_context_length(config: TrainingConfig) -> int | None:
-    """The model's context in tokens, where its config.json is at hand."""
-    length = load_model_config(config.model_name_or_path).get("max_position_embeddings")
-    return None if length is None else int(length)
+    """The model's context in tokens; None where it has no bound, or the hub does not tell."""
+    base = resolve_model(config.model_name_or_path)
+    if not Path(base).is_dir():
+        return _ask_context_length(base, config.model_revision)
+    try:
+        return _find_context_length(load_hub_config(config))
+    except (OSError, ValueError):  # of no kind that transformers knows
+        length = load_model_config(base).get("max_position_embeddings")
+        return None if length is None else int(length)
+
+
+@lru_cache(maxsize=8)
+def _ask_context_length(name: str, revision: str) -> int | None:
+    """Of a model on the hub; asked once, as a hub that is out of reach is tried for half a minute.
+
+    Whether it can be had at all is said where tokenizer and weights are loaded.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return _find_context_length(AutoConfig.from_pretrained(name, revision=revision))
+    except (OSError, ValueError):
+        return None
+
+
+def _find_context_length(config: PreTrainedConfig) -> int | None:
+    """`max_position_embeddings` of the text model, by whichever name it has there."""
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return length if isinstance(length, int) and length > 0 else None
 
 
 def get_max_length(config: TrainingConfig) -> int:
@@ -71,12 +98,13 @@ def get_max_length(config: TrainingConfig) -> int:
 
 
 def load_tokenizer(config: TrainingConfig) -> ChatTokenizer:
-    """The tokenizer, with the template that rows are encoded with and the model is saved with."""
-    return ChatTokenizer.load(
-        config.tokenizer_name_or_path or config.model_name_or_path,
-        config.model_revision,
-        chat_template=config.chat_template,
-    )
+    """The tokenizer, with the template that rows are encoded with and the model is saved with.
+
+    `model_revision` is of the model's own tokenizer; another one is read at its main revision.
+    """
+    name = config.tokenizer_name_or_path or config.model_name_or_path
+    revision = config.model_revision if name == config.model_name_or_path else "main"
+    return ChatTokenizer.load(name, revision, chat_template=config.chat_template)
 
 
 def load_hub_config(config: TrainingConfig) -> PreTrainedConfig:
@@ -93,9 +121,11 @@ def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
         return None
     from transformers import AutoModelForCausalLM
 
+    base = resolve_model(config.ref_model_name_or_path)
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        resolve_model(config.ref_model_name_or_path),
+        base,
         dtype=get_torch_dtype(config),
+        **_get_revision(base, config.ref_model_revision),
         **_get_attention(config),
     )
     return model
@@ -115,6 +145,8 @@ def load_reference_weights(config: DPOStageConfig) -> Any:
     if config.ref_model_name_or_path is None:
         arguments["quantization_config"] = build_quantization_config(config)
         arguments |= _get_revision(base, config.model_revision)
+    else:
+        arguments |= _get_revision(base, config.ref_model_revision)
     if config.resources.num_gpus:
         arguments["device_map"] = "auto" if config.resources.num_gpus > 1 else "cuda"
     model = AutoModelForCausalLM.from_pretrained(base, **arguments)
