@@ -5,7 +5,7 @@ seconds of vLLM's own `LLM.generate` in one process, start-up apart. Start-up is
 same command with 8 prompts and subtracted. Beside it the same ratio for plain ray.data.llm (five
 rows a prompt, as it keeps one response of n).
 
-    python -m benchmarks.ray_tax [--prompts 2000] [--json FILE]
+    python -m benchmarks.ray_tax [--prompts 2000] [--variants bare alignray] [--json FILE]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,8 @@ def run_ray_data_llm(model: Path, count: int) -> dict[str, Any]:
     return {"tokens": int(sum(row["tokens"] for row in answered)), "rows": len(answered)}
 
 
-def compare(count: int, model: Path) -> list[dict[str, Any]]:
-    """CPU seconds per 1,000 generated tokens of each variant, start-up apart."""
+def compare(count: int, model: Path, variants: Sequence[str]) -> list[dict[str, Any]]:
+    """CPU seconds per 1,000 generated tokens of each variant, start-up apart; bare comes first."""
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -122,7 +123,7 @@ def compare(count: int, model: Path) -> list[dict[str, Any]]:
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     }
     rows = []
-    for variant in VARIANTS:
+    for variant in variants:
         arguments = ["-m", "benchmarks.ray_tax", "--variant", variant, "--model", str(model)]
         small = measure_command([*arguments, "--prompts", str(START_PROMPTS)], environment)
         large = measure_command([*arguments, "--prompts", str(count)], environment)
@@ -146,7 +147,8 @@ def main() -> None:
     """Prints the table, or runs one variant as a child."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=2000)
-    parser.add_argument("--variant", choices=VARIANTS)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -156,7 +158,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         model = build_random_model(arguments.model or Path(scratch) / "random-4m")
-        rows = compare(arguments.prompts, model)
+        rows = compare(arguments.prompts, model, arguments.variants)
     for row in rows:
         print("  ".join(f"{name}={value}" for name, value in row.items()))
     if arguments.json:
