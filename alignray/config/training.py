@@ -57,9 +57,12 @@ class TrainingResources(Where):
     accelerator_type: str | None = None
     """Ray accelerator type to ask for, e.g. `H100`."""
     timeout_seconds: float = Field(default=1800, gt=0, le=86400)
-    """Longest wait of one worker for the others, before the run fails instead of hanging."""
+    """Longest wait of one worker for the others, before the run fails instead of hanging. The first
+    worker merges adapters, commits checkpoints and writes whole models while the others wait: of a
+    large model on slow storage, give it more than that takes."""
     stall_seconds: float = Field(default=900, gt=0, le=86400)
-    """Without a training step for this long, the run fails and names the silent worker."""
+    """A training step or evaluation batch that takes longer fails the run, which names the silent
+    worker. Writing checkpoints and answering `eval_samples` do not count."""
     max_failures: int = Field(default=1, ge=0, le=100)
     """Restarts from the newest checkpoint after a worker died, before the stage fails."""
 

@@ -10,10 +10,13 @@ model. Worth it from two epochs on: 8P FLOPs a token become 6P + 2P/epochs (full
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
+import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alignray.config.dpo import DPOStageConfig
-from alignray.errors import TrainingError
+from alignray.durable import make_directory, write_bytes, write_text
+from alignray.errors import AlignrayError, StorageError, TrainingError
 from alignray.models import compute_model_identity
 from alignray.training.encoding import Row
 from alignray.training.pair_layout import choose_layout
@@ -29,6 +33,8 @@ from alignray.training.pair_layout import choose_layout
 REFERENCE_DIR = "reference"
 _PAIRS_PER_BLOCK = 256
 _COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
+_ERROR_LINE = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)\b.*", re.MULTILINE)
+"""A line of a traceback that names an error; the first is that of the innermost cause."""
 _TOKEN_COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 
 
@@ -36,16 +42,20 @@ def attach_reference(rows: Sequence[Row], config: DPOStageConfig, stage_dir: Pat
     """The rows with `ref_chosen_logps` and `ref_rejected_logps`; Ray is running.
 
     Raises:
-        TrainingError: a row has no score after the pass, or one that is not a number.
+        TrainingError: the pass failed, or left a row without a score that is a number.
+        StorageError: the scores cannot be read or written.
     """
     directory = stage_dir / REFERENCE_DIR
-    directory.mkdir(exist_ok=True)
+    make_directory(directory)
+    for debris in directory.glob(".block-*.tmp"):  # of a pass that was killed
+        debris.unlink(missing_ok=True)
     salt = compute_salt(config)
     keys = [compute_key(row, salt) for row in rows]
     known = read_scores(directory)
     missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
     if missing:
-        _score(missing, config, directory)
+        with _explained(stage_dir):
+            _score(missing, config, directory)
         known = read_scores(directory)
     _check_scores(rows, keys, known, directory)
     return [
@@ -75,12 +85,34 @@ def compute_key(row: Row, salt: str) -> str:
 
 
 def read_scores(directory: Path) -> dict[str, tuple[float, float]]:
-    """Key -> (chosen, rejected), of all committed blocks."""
+    """Key -> (chosen, rejected), of all whole blocks; torn ones are deleted, to be scored again.
+
+    Raises:
+        StorageError: a block is there and cannot be read now.
+    """
     scores = {}
     for file in sorted(directory.glob("block-*.parquet")):
-        for row in pq.read_table(file).to_pylist():
-            scores[row["key"]] = (row["ref_chosen_logps"], row["ref_rejected_logps"])
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            found = f"cannot be read ({error.strerror})"
+            raise StorageError(str(file), found, "", "make it readable and run again") from error
+        rows = _parse_block(content)
+        if rows is None:
+            file.unlink(missing_ok=True)
+        for row in rows or ():
+            scores[row["key"]] = (row[_COLUMNS[0]], row[_COLUMNS[1]])
     return scores
+
+
+def _parse_block(content: bytes) -> list[dict[str, Any]] | None:
+    """The rows of a block; None where it is not whole."""
+    try:
+        table = pq.read_table(pa.BufferReader(content), columns=["key", *_COLUMNS])
+        table.validate(full=True)
+    except (pa.ArrowException, OSError):  # in memory: damage, not the disk
+        return None
+    return None if table.num_columns != 1 + len(_COLUMNS) else table.to_pylist()
 
 
 def _check_scores(
@@ -99,6 +131,28 @@ def _check_scores(
                 "two finite log-probabilities",
                 f"look at the reference model; scores are in {directory}",
             )
+
+
+@contextlib.contextmanager
+def _explained(stage_dir: Path) -> Iterator[None]:
+    """What ends the pass ends it in one line; its traceback goes to logs/error.txt."""
+    import ray.exceptions
+
+    try:
+        yield
+    except Exception as error:  # the boundary: Ray Data's errors have no common base class
+        if isinstance(error, AlignrayError) and not isinstance(error, ray.exceptions.RayError):
+            raise
+        log = stage_dir / "logs" / "error.txt"
+        make_directory(log.parent)
+        write_text(log, str(error))
+        line = next(iter(_ERROR_LINE.findall(str(error))), "") or type(error).__name__
+        raise TrainingError(
+            str(stage_dir),
+            f"the reference model's scores were not computed ({line[:300]})",
+            "",
+            f"see {log}; run again to go on from the scores that are there",
+        ) from error
 
 
 def _score(missing: Mapping[str, Row], config: DPOStageConfig, directory: Path) -> None:
@@ -183,8 +237,7 @@ class ReferenceScorer:
 
 
 def _commit(table: pa.Table, directory: Path) -> None:
-    """Writes a block beside its place first, so that half a block never counts."""
-    name = f"block-{uuid.uuid4().hex[:16]}.parquet"
-    unfinished = directory / f".{name}.tmp"
-    pq.write_table(table, unfinished)
-    unfinished.replace(directory / name)
+    """Writes a block beside its place first and to the disk, so that half a block never counts."""
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    write_bytes(directory / f"block-{uuid.uuid4().hex[:16]}.parquet", content.getvalue())

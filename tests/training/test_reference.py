@@ -1,9 +1,13 @@
 """Cached reference log-probabilities: keys, going on, and the same losses as live ones."""
 
+import errno
+
+import pyarrow.parquet as pq
 import pytest
 
+from alignray import durable
 from alignray.config.dpo import DPOStageConfig
-from alignray.errors import TrainingError
+from alignray.errors import StorageError, TrainingError
 from alignray.training import reference
 from alignray.training.reference import (
     ReferenceScorer,
@@ -88,6 +92,72 @@ def test_a_score_that_is_not_a_number_names_its_row(tiny_model, tmp_path, asked,
     monkeypatch.setattr(reference, "read_scores", lambda _: scores)
     with pytest.raises(TrainingError, match="row p0: scores"):
         attach_reference(build_rows(1), make_config(tiny_model), tmp_path)
+
+
+@pytest.mark.parametrize("harm", ["empty", "torn", "no parquet", "flipped", "other columns"])
+def test_a_torn_block_is_deleted_and_its_rows_scored_again(tiny_model, tmp_path, asked, harm):
+    config = make_config(tiny_model)
+    first = attach_reference(build_rows(5), config, tmp_path)
+    (block,) = (tmp_path / "reference").glob("block-*.parquet")
+    content = bytearray(block.read_bytes())
+    if harm == "flipped":
+        content[4:40] = bytes(36)
+    elif harm == "other columns":
+        table = pq.read_table(block).drop_columns(["key"])
+        pq.write_table(table, block)
+        content = block.read_bytes()
+    else:
+        content = {"empty": b"", "torn": content[:-20], "no parquet": b"x" * 500}[harm]
+    block.write_bytes(content)
+    (tmp_path / "reference" / ".block-0.parquet.7.tmp").write_bytes(b"half")
+    assert attach_reference(build_rows(5), config, tmp_path) == first
+    assert asked == [5, 5] and not block.exists()
+    assert len(list((tmp_path / "reference").iterdir())) == 1
+
+
+def test_a_block_that_cannot_be_read_now_stays(tiny_model, tmp_path, asked, monkeypatch):
+    attach_reference(build_rows(2), make_config(tiny_model), tmp_path)
+
+    def fail(path):
+        raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+    monkeypatch.setattr(reference.Path, "read_bytes", fail)
+    with pytest.raises(StorageError, match=r"block-.*Stale file handle"):
+        read_scores(tmp_path / "reference")
+    monkeypatch.undo()
+    assert len(read_scores(tmp_path / "reference")) == 2
+
+
+def test_blocks_are_on_the_disk_before_they_count(tiny_model, tmp_path, asked, monkeypatch):
+    synced: list[int] = []
+    monkeypatch.setattr(durable.os, "fsync", synced.append)
+    attach_reference(build_rows(2), make_config(tiny_model), tmp_path)
+    assert len(synced) == 1
+
+
+def test_what_ends_the_pass_is_one_line(tiny_model, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("Traceback:\n  File x\nValueError: no such kernel\n\nUDF failed")
+
+    monkeypatch.setattr(reference, "_score", fail)
+    with pytest.raises(TrainingError, match=r"ValueError: no such kernel") as caught:
+        attach_reference(build_rows(2), make_config(tiny_model), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "File x" in (tmp_path / "logs" / "error.txt").read_text()
+
+
+@pytest.mark.heavy
+def test_an_error_of_an_actor_is_one_line(tiny_model, tmp_path, monkeypatch):
+    from alignray.inference.cluster import connect
+
+    (tmp_path / "reference").write_text("a file where blocks would go")
+    config = make_config(tiny_model, resources={"per_device_train_batch_size": 2})
+    monkeypatch.setattr(reference, "make_directory", lambda _: None)
+    monkeypatch.setattr(reference, "read_scores", lambda _: {})
+    (tmp_path / "logs").mkdir()
+    with connect("local"), pytest.raises(TrainingError, match="Not a directory") as caught:
+        attach_reference(build_rows(2), config, tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.heavy
