@@ -14,6 +14,7 @@ from typing import Literal
 
 from alignray.config.training import TrainingConfig
 from alignray.models import resolve_model
+from alignray.training.weights import measure_directory, measure_hub_model
 
 StrategyName = Literal["replicated", "zero1", "zero2", "zero3", "fsdp"]
 
@@ -25,7 +26,7 @@ _GPU_GIB = {
 }  # fmt: skip
 """Memory by Ray's accelerator types; of a type with several sizes, the smallest."""
 _UNKNOWN_GPU_GIB = 24
-_BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
+_BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,20 @@ def choose_strategy(
 
 
 def measure_weights(config: TrainingConfig) -> int | None:
-    """Bytes of the base's weights as loaded, from its files; None for a hub id."""
-    directory = Path(resolve_model(config.model_name_or_path))
-    if not directory.is_dir():
+    """Bytes of the base's weights as loaded, from its files; None where the hub does not tell."""
+    base = resolve_model(config.model_name_or_path)
+    is_local = Path(base).is_dir()
+    stored = (
+        measure_directory(Path(base))
+        if is_local
+        else measure_hub_model(base, config.model_revision)
+    )
+    if not stored:
         return None
-    files = list(directory.glob("*.safetensors")) or list(directory.glob("*.bin"))
-    stored = sum(file.stat().st_size for file in files)
-    wanted = _BYTES_PER_WEIGHT[config.dtype]
-    return stored * wanted // _get_stored_width(directory) if stored else None
+    if config.dtype == "auto":
+        return stored
+    width = _get_stored_width(Path(base)) if is_local else _ask_stored_width(config)
+    return stored * _BYTES_PER_WEIGHT[config.dtype] // width
 
 
 def measure_worker(config: TrainingConfig, accelerators: set[str], host_bytes: int) -> int:
@@ -103,3 +110,14 @@ def _get_stored_width(directory: Path) -> int:
 
     config = load_model_config(str(directory))
     return _BYTES_PER_WEIGHT.get(str(config.get("dtype") or config.get("torch_dtype")), 4)
+
+
+def _ask_stored_width(config: TrainingConfig) -> int:
+    """Of a model on the hub; 2 where it does not tell, so that weights are rather too large."""
+    from alignray.training.policy import load_hub_config
+
+    try:
+        dtype = load_hub_config(config).dtype
+    except (OSError, ValueError):
+        return 2
+    return _BYTES_PER_WEIGHT.get(str(dtype).removeprefix("torch."), 4)
