@@ -21,6 +21,7 @@ from typing import Self, TextIO
 _BAR_SECONDS = 0.2
 _LINE_SECONDS = 10.0
 _LINE_SHARE = 0.05
+_LEAST_SECONDS = 0.05
 _WINDOW_SECONDS = 30.0
 _BAR_WIDTH = 12
 
@@ -130,7 +131,9 @@ class Progress:
     def render(self) -> str:
         """The state as one line."""
         first, last = self._window[0], self._window[-1]
-        seconds = max(last.time - first.time, 1e-9)
+        seconds = last.time - first.time
+        if seconds < _LEAST_SECONDS:  # no speed follows from one look
+            seconds = float("inf")
         rows = min(self.done + last.rows, self.total)
         share = rows / self.total if self.total else 1.0
         speed = (last.rows - first.rows) / seconds

@@ -88,3 +88,12 @@ def test_rebased_progress_counts_speed_from_its_new_start():
         now[0] = 25.0
         progress.update(10)
     assert "50% 50/100 rows  ETA 0:25" in stream.getvalue().splitlines()[-1]
+
+
+def test_a_single_look_gives_no_speed():
+    stream = io.StringIO()
+    now = [100.0]
+    with Progress("sft", 10, 0, stream, lambda: now[0]) as progress:
+        progress.rebase(10, 0)
+        progress.update(10, 900_000)
+    assert "tokens/s" not in stream.getvalue()
