@@ -74,6 +74,8 @@ def compute_salt(config: DPOStageConfig) -> str:
         config.dtype,
         config.bf16,
         config.ld_alpha,
+        config.load_in_4bit,
+        config.load_in_8bit,
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -190,6 +192,7 @@ class ReferenceScorer:
         from trl.trainer.utils import add_fused_lm_head
 
         from alignray.training.policy import load_reference_weights, load_tokenizer
+        from alignray.training.probe import settle_layout
 
         torch.set_num_threads(config.resources.omp_threads)
         self._config = config
@@ -198,6 +201,8 @@ class ReferenceScorer:
         self._model = load_reference_weights(config).eval()
         base = self._model.get_base_model() if hasattr(self._model, "peft_config") else self._model
         add_fused_lm_head(base)
+        if self._layout == "shared_prefix":
+            self._layout = settle_layout([self._model], self._model, config.resources.layout)
         tokenizer = load_tokenizer(config).tokenizer
         found = tokenizer.pad_token_id
         self._pad_token_id = int(found if found is not None else tokenizer.eos_token_id)
