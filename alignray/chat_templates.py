@@ -114,9 +114,8 @@ def resolve_chat_template(name: str) -> str:
         return CHAT_TEMPLATES[name]
     if "{{" in name or "{%" in name:
         return name
-    path = Path(name).expanduser()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(name).expanduser().read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         from alignray.config.loading import suggest
 
@@ -127,7 +126,7 @@ def resolve_chat_template(name: str) -> str:
             f"one of {known}, a file, or Jinja text",
             suggest(name, CHAT_TEMPLATES),
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError("chat_template", f"{name} cannot be read ({error})", "Jinja") from error
     if "{{" not in text:
         raise ConfigError("chat_template", f"{name} prints nothing", "a Jinja template")

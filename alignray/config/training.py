@@ -6,13 +6,13 @@ micro-batches and accumulation steps is not, and is derived (`compute_accumulati
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from alignray.config.base import Config, DataPath, ModelPath, Where
 from alignray.config.optimizer import OptimizerFields
+from alignray.config.template_file import read_template_file
 
 _BOOKKEEPING = (
     "save_steps",
@@ -206,10 +206,7 @@ class TrainingConfig(OptimizerFields):
     @field_validator("chat_template")
     @classmethod
     def _read_template(cls, value: str | None) -> str | None:
-        """The text of a template file, so that an edited file is another configuration."""
-        if value is None or "{" in value or not Path(value).expanduser().is_file():
-            return value
-        return Path(value).expanduser().read_text(encoding="utf-8")
+        return None if value is None else read_template_file(value)
 
     @model_validator(mode="after")
     def _check_batch(self) -> Self:
