@@ -17,7 +17,7 @@ from alignray.config.base import StageConfig
 from alignray.config.evaluation import EvalConfig
 from alignray.config.ranking import RankConfig
 from alignray.config.sampling import PromptSelection, SampleConfig
-from alignray.config.training import TrainingConfig
+from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.fingerprint import RECORD_NAME
 
 _COUNTED_BYTES = 256 * 1024 * 1024
@@ -111,13 +111,32 @@ def _estimate_rank(config: RankConfig, above: Estimate) -> Estimate:
 
 
 def _estimate_training(config: TrainingConfig, above: Mapping[str, Estimate]) -> Estimate:
-    rows = _count_inputs(config, above)
+    rows = _count_mixture(config, above)
     if config.max_steps is not None:
         return Estimate(rows, note=f"{config.max_steps} steps")
     if rows is None:
         return Estimate()
     steps = math.ceil(rows / config.train_batch_size) * config.num_train_epochs
     return Estimate(rows, note=f"at most {math.ceil(steps)} steps")
+
+
+def _count_mixture(config: TrainingConfig, above: Mapping[str, Estimate]) -> int | None:
+    """Most rows of an epoch; how far interleaving goes before it ends is drawn."""
+    counts = [_count_part(part, _find(part.dataset, above).rows) for part in config.list_datasets()]
+    known = [count for count in counts if count is not None]
+    is_sum = config.mixing_strategy == "concatenate" and len(known) == len(counts)
+    bounds = [sum(known)] if is_sum else []
+    if config.max_samples is not None:
+        bounds.append(config.max_samples)
+    return min(bounds, default=None)
+
+
+def _count_part(part: DatasetPart, rows: int | None) -> int | None:
+    """Most rows of a part: its share of the source's, and at most max_rows."""
+    if rows is None:
+        return part.max_rows
+    share = int(part.fraction * rows)
+    return share if part.max_rows is None else min(share, part.max_rows)
 
 
 def _estimate_eval(config: EvalConfig) -> Estimate:

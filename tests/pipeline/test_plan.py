@@ -4,8 +4,11 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from alignray.cli import main
-from alignray.pipeline.estimate import count_source_rows
+from alignray.config.sft import SFTStageConfig
+from alignray.pipeline.estimate import Estimate, count_source_rows, estimate_stage
 from alignray.pipeline.outlook import looks_missing
 
 
@@ -75,6 +78,47 @@ def test_rows_are_counted_where_it_is_cheap(tmp_path):
     assert count_source_rows(str(tmp_path / "a.jsonl")) == 2
     assert count_source_rows(str(tmp_path / "b.jsonl.gz")) == 3
     assert count_source_rows("owner/name") is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "fields", "rows"),
+    [
+        ([{}, {"dataset": "D/pairs"}], {}, 50),
+        ([{"fraction": 0.35}, {"dataset": "D/pairs", "max_rows": 9}], {}, 12),
+        ([{}, {"dataset": "owner/name"}], {}, None),
+        ([{}, {"dataset": "owner/name", "max_rows": 5}], {}, 15),
+        ([{}, {"dataset": "owner/name"}], {"max_samples": 7}, 7),
+        ([{}, {"dataset": "D/pairs"}], {"max_samples": 70}, 50),
+        (
+            [{"probability": 0.5}, {"dataset": "D/pairs", "probability": 0.5}],
+            {"mixing_strategy": "all_exhausted"},
+            None,
+        ),
+    ],
+)
+def test_all_parts_of_a_mixture_are_counted(tmp_path, parts, fields, rows):
+    source = tmp_path / "a.jsonl"
+    source.write_text("{}\n" * 10)
+    config = SFTStageConfig(
+        output_dir="o",
+        model_name_or_path="m",
+        dataset_mixture=[{"dataset": str(source), **part} for part in parts],
+        train_batch_size=8,
+        num_train_epochs=2,
+        **fields,
+    )
+    estimate = estimate_stage(config, {"D/pairs": Estimate(rows=40)})
+    steps = "" if rows is None else f"at most {-(-rows // 8) * 2} steps"
+    assert (estimate.rows, estimate.note) == (rows, steps)
+
+
+def test_a_single_data_set_is_a_mixture_of_one(tmp_path):
+    source = tmp_path / "a.jsonl"
+    source.write_text("{}\n" * 10)
+    names = {"output_dir": "o", "model_name_or_path": "m", "dataset": str(source)}
+    assert estimate_stage(SFTStageConfig(**names), {}).rows == 10
+    limited = SFTStageConfig(**names, max_samples=4, eval_dataset="e")
+    assert estimate_stage(limited, {}).rows == 4
 
 
 def test_what_counts_as_a_missing_path(tmp_path):
