@@ -66,11 +66,13 @@ def attach_reference(rows: Sequence[Row], config: DPOStageConfig, stage_dir: Pat
 
 def compute_salt(config: DPOStageConfig) -> str:
     """A hash of all that decides a score besides the row."""
-    names = (config.ref_model_name_or_path or config.model_name_or_path,)
-    if config.ref_model_name_or_path is None and config.adapter_name_or_path is not None:
-        names = (*names, config.adapter_name_or_path)
+    models = [(config.model_name_or_path, config.model_revision)]
+    if config.ref_model_name_or_path is not None:
+        models = [(config.ref_model_name_or_path, config.ref_model_revision)]
+    elif config.adapter_name_or_path is not None:
+        models.append((config.adapter_name_or_path, "main"))
     content = [
-        *(compute_model_identity(name, config.model_revision) for name in names),
+        *(compute_model_identity(name, revision) for name, revision in models),
         config.dtype,
         config.bf16,
         config.ld_alpha,

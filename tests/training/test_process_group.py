@@ -45,6 +45,7 @@ def run_process(rank, directory):
     dist.destroy_process_group()
 
 
+@pytest.mark.heavy
 def test_the_first_worker_chooses_and_fails_for_all(tmp_path):
     import torch.multiprocessing
 

@@ -102,6 +102,7 @@ def run(script, logs):
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_a_process_that_stands_still_ends_itself_and_leaves_its_stacks(tmp_path):
     done = run(STAND_STILL, tmp_path)
     assert done.returncode == 75 and done.stdout == "moved\n"
@@ -111,6 +112,7 @@ def test_a_process_that_stands_still_ends_itself_and_leaves_its_stacks(tmp_path)
     assert "line" in Path(verdict["stacks"]).read_text()
 
 
+@pytest.mark.heavy
 def test_long_work_between_steps_is_no_stall(tmp_path):
     done = run(BUSY, tmp_path)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
@@ -118,10 +120,12 @@ def test_long_work_between_steps_is_no_stall(tmp_path):
     assert json.loads((tmp_path / "heartbeat-0.json").read_text())["ticks"] > 20
 
 
+@pytest.mark.heavy
 def test_an_evaluation_that_stands_still_ends(tmp_path):
     assert run(HANGING_EVALUATION, tmp_path).returncode == 75
 
 
+@pytest.mark.heavy
 def test_a_full_disk_does_not_end_the_watch(tmp_path):
     done = run(FULL_DISK, tmp_path)
     assert done.returncode == 75 and "StorageError" not in done.stderr
