@@ -45,7 +45,7 @@ def find_silent(before: Sequence[Heartbeat], now: Sequence[Heartbeat]) -> Heartb
 
 
 def describe_stall(before: Sequence[Heartbeat], now: Sequence[Heartbeat], seconds: float) -> str:
-    """E.g. `worker 1 silent for 31 s since step 12 (pid 412 on node-3: its process no longer runs)`.
+    """E.g. `worker 1 silent for 31 s since step 12 (pid 412 on n3: its process no longer runs)`.
 
     Args:
         before: all heartbeats at half of the time.

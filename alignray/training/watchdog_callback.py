@@ -95,7 +95,7 @@ class Watchdog(TrainerCallback):
         try:
             write_json(self._logs_dir / f"heartbeat-{beat.rank}.json", asdict(beat))
         except (AlignrayError, OSError):
-            return  # a full disk, a share that is away: the watch goes on, the next tick tries again
+            return  # a full disk, a share that is away: the next tick tries again
 
     def _give_up(self, own: Heartbeat, before: Sequence[Heartbeat], waited: float) -> None:
         """Says what is known, as far as the disk lets it, and ends the process in any case."""
