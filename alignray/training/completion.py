@@ -12,11 +12,11 @@ from alignray.durable import read_json, write_text
 from alignray.fingerprint import RECORD_NAME
 from alignray.training.card import CARD_NAME, Lineage, build_model_card
 from alignray.training.hub import publish_model
+from alignray.training.job import CHECKPOINTS_DIR, MODEL_DIR, SUMMARY_NAME
 from alignray.training.method import Method
 from alignray.training.policy import load_tokenizer
 from alignray.training.stack import MERGED_DIR
 from alignray.training.stamp import write_stamp
-from alignray.training.worker import CHECKPOINTS_DIR, MODEL_DIR, SUMMARY_NAME
 
 
 def complete_stage(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from alignray.chat import ChatTokenizer
     from alignray.training.encoding import EncodedRows
-    from alignray.training.worker import TrainJob
+    from alignray.training.job import TrainJob
 
 _REPORTERS = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb",)}
 """Value of `report_to` -> modules, one of which it needs."""

@@ -34,6 +34,14 @@ from alignray.training.encoding import (
 )
 from alignray.training.follow import show_progress
 from alignray.training.hub import check_hub
+from alignray.training.job import (
+    CHECKPOINTS_DIR,
+    FAILURE_NAME,
+    LOGS_DIR,
+    PROGRESS_NAME,
+    SUMMARY_NAME,
+    TrainJob,
+)
 from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
 from alignray.training.observers import check_eval_rows, check_reporters
@@ -50,15 +58,7 @@ from alignray.training.strategy import (
 )
 from alignray.training.table import build_table
 from alignray.training.watchdog import STALL_NAME, clear_heartbeats
-from alignray.training.worker import (
-    CHECKPOINTS_DIR,
-    FAILURE_NAME,
-    LOGS_DIR,
-    PROGRESS_NAME,
-    SUMMARY_NAME,
-    TrainJob,
-    train_on_worker,
-)
+from alignray.training.worker import train_on_worker
 
 _RAY_DIR = "ray"
 

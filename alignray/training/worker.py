@@ -9,57 +9,25 @@ import os
 import shutil
 import time
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignray.config.training import TrainingConfig
 from alignray.durable import write_json
 from alignray.errors import TrainingError
-from alignray.training.checkpoints import Layout, delete_torn_checkpoints, find_checkpoint
-from alignray.training.method import Method, TrainerParts
+from alignray.training.checkpoints import delete_torn_checkpoints, find_checkpoint
+from alignray.training.job import (
+    FAILURE_NAME,
+    MODEL_DIR,
+    SUMMARY_NAME,
+    TrainJob,
+)
+from alignray.training.method import TrainerParts
 from alignray.training.process_group import ask_first, wait_for_workers
-from alignray.training.strategy import Strategy
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from transformers import Trainer
-
-MODEL_DIR = "model"
-CHECKPOINTS_DIR = "checkpoints"
-LOGS_DIR = "logs"
-PROGRESS_NAME = "progress.json"
-SUMMARY_NAME = "summary.json"
-"""In checkpoints/: what the trainer measured; written after the model, which it completes."""
-FAILURE_NAME = "failure.json"
-"""In checkpoints/: why a run stopped that would stop in the same way if it were restarted."""
-
-
-@dataclass(frozen=True)
-class TrainJob:
-    """One training as it travels to the workers."""
-
-    config: TrainingConfig
-    method: Method
-    strategy: Strategy
-    stage_dir: Path
-    train_rows: Any
-    """Ray object reference of an Arrow table of token columns, whole global batches."""
-    eval_rows: Any | None
-    """The same of the rows that are not trained on."""
-
-    @property
-    def checkpoints_dir(self) -> Path:
-        """Where checkpoints and the summary go."""
-        return self.stage_dir / CHECKPOINTS_DIR
-
-    @property
-    def layout(self) -> Layout:
-        """What its checkpoints are bound to; sharded ones to the number of workers as well."""
-        layout: Layout = {"strategy": self.strategy.name}
-        if self.strategy.name != "replicated":
-            layout["num_workers"] = self.config.resources.num_workers
-        return layout
 
 
 def train_on_worker(settings: dict[str, TrainJob]) -> None:
