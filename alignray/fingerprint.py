@@ -56,7 +56,8 @@ def compute_data_identity(name: str) -> str:
     if whole.exists():
         return _digest_path(whole)
     rest = "" if name.startswith("pocket:") else _PREFIX.sub("", name)
-    for named in (rest, rest.rpartition(":")[0]):
+    # `folder:train` looks like `prefix:path`, so what stands before the split is tried as well.
+    for named in (rest, rest.rpartition(":")[0], name.rpartition(":")[0]):
         folder, _, below = named.rpartition("@")
         for written, path in ((named, Path(named)), (folder, Path(folder, below))):
             if written and path.expanduser().exists():

@@ -38,3 +38,10 @@ def test_the_place_of_the_files_does_not_count(folder):
 def test_what_is_not_here_counts_by_name():
     assert compute_data_identity("owner/name@part:test") == "name:owner/name@part:test"
     assert compute_data_identity("pocket:train") == "name:pocket:train"
+
+
+def test_a_split_of_a_plain_local_name_counts_by_content(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = compute_data_identity("part:train")
+    (folder / "part" / "train.jsonl").write_text(json.dumps({"prompt": "b"}))
+    assert compute_data_identity("part:train") != before

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignray.artifacts import Counts, Stage, open_stage
+from alignray.artifacts import CONFIG_NAME, Counts, Stage, open_stage
 from alignray.config.export import ExportConfig
-from alignray.durable import write_text
+from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, ArtifactError
 from alignray.models import resolve_model
 from alignray.training.card import CARD_NAME, build_front_matter, render_card
@@ -59,6 +59,7 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
         from alignray.artifacts import read_record
 
         return read_record(stage.path)
+    _check_stage(Path(config.source).expanduser())
     checkpoint = load_checkpoint(Path(config.source).expanduser())
     weights = strip_wrappers(checkpoint.weights)
     unfinished = stage.path / f".{MODEL_DIR}{_SUFFIX}"
@@ -78,6 +79,24 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
     }
     _write_card(stage, config, metrics)
     return stage.write_record(Counts(0, 0), metrics)
+
+
+def _check_stage(source: Path) -> None:
+    """Refuses a checkpoint that holds only what was trained on top of another adapter.
+
+    Raises:
+        ArtifactError: its stage stacked on, or merged, an adapter.
+    """
+    claim = source.resolve().parents[1] / CONFIG_NAME
+    config = read_json(claim).get("config", {}) if claim.is_file() else {}
+    mode = config.get("adapter_mode")
+    if config.get("adapter_name_or_path") and mode in ("stack", "merge"):
+        raise ArtifactError(
+            str(source),
+            f"of a training with adapter_mode={mode}: without the adapter that it builds on",
+            "a checkpoint of a whole model",
+            f"run the training to its end and take {claim.parent / MODEL_DIR}",
+        )
 
 
 def load_checkpoint(source: Path) -> Checkpoint:

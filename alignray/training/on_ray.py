@@ -32,6 +32,7 @@ from alignray.training.encoding import (
     count_fill_rows,
     fill_last_batch,
 )
+from alignray.training.fitting import fit_interruptibly
 from alignray.training.follow import show_progress
 from alignray.training.hub import check_hub
 from alignray.training.job import (
@@ -52,6 +53,7 @@ from alignray.training.sft import SFTMethod
 from alignray.training.stamp import check_stamp
 from alignray.training.strategy import (
     Strategy,
+    check_gpus,
     choose_strategy,
     measure_weights,
     measure_worker,
@@ -116,6 +118,7 @@ def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) 
     with _connected():
         import ray
 
+        check_gpus(config, ray.cluster_resources().get("GPU", 0))
         if isinstance(config, DPOStageConfig) and config.precompute_ref_log_probs:
             both = attach_reference([*rows, *eval_rows], config, stage.path.resolve())
             rows, eval_rows = both[: len(rows)], both[len(rows) :]
@@ -183,7 +186,7 @@ def _fit(job: TrainJob) -> None:
         # One process less to start; it watches for nodes that are about to be taken away.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     try:
-        trainer.fit()
+        fit_interruptibly(trainer.fit)
     except ray.train.TrainingFailedError as error:
         raise _explain(error, job) from error
     if failure.is_file():

@@ -8,11 +8,14 @@ such runs are replicated; everything else is ZeRO-3.
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from alignray.config.training import TrainingConfig
+from alignray.errors import ConfigError
 from alignray.models import resolve_model
 from alignray.training.weights import measure_directory, measure_hub_model
 
@@ -87,6 +90,29 @@ def measure_weights(config: TrainingConfig) -> int | None:
         return stored
     width = _get_stored_width(Path(base)) if is_local else _ask_stored_width(config)
     return stored * _BYTES_PER_WEIGHT[config.dtype] // width
+
+
+def check_gpus(config: TrainingConfig, gpus: float) -> None:
+    """Refuses GPUs that a Ray of its own, on this machine, will never have.
+
+    A cluster that is joined may grow, so there it is only said that the run waits.
+
+    Raises:
+        ConfigError: the embedded Ray has fewer GPUs than the workers want.
+    """
+    wanted = config.resources.num_gpus * config.resources.num_workers
+    if wanted <= gpus:
+        return
+    found = f"{wanted:g} GPUs wanted in all, {gpus:g} here"
+    if os.environ.get("RAY_ADDRESS", "local") != "local":
+        print(f"alignray: {found}; waiting for the cluster to grow", file=sys.stderr)
+        return
+    raise ConfigError(
+        "resources.num_gpus",
+        found,
+        "GPUs that this machine has",
+        "set resources.num_gpus=0 to train on CPUs, or RAY_ADDRESS to a cluster that has them",
+    )
 
 
 def measure_worker(config: TrainingConfig, accelerators: set[str], host_bytes: int) -> int:
