@@ -75,6 +75,11 @@ class StageConfig(Config):
         return identity
 
 
+def as_list(value: Any) -> Any:
+    """One item as a list of one: `loss_type=sigmoid` means `loss_type=[sigmoid]`."""
+    return (value,) if isinstance(value, str | int | float) else value
+
+
 def get_input_kind(info: FieldInfo) -> str | None:
     """`data` or `model` for a field that names an input, else None."""
     for marker in (*info.metadata, *getattr(_inner_annotation(info), "__metadata__", ())):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from alignray.config.base import ModelPath
+from alignray.config.base import ModelPath, as_list
 from alignray.config.training import TrainingConfig
 
 TRLLoss = Literal[
@@ -41,11 +41,13 @@ class DPOStageConfig(TrainingConfig):
     """Peak learning rate; about ten times as much for adapters."""
     beta: float = Field(default=0.1, gt=0, le=100)
     """Strength of the pull towards the reference model."""
-    loss_type: tuple[DPOLoss, ...] = Field(default=("sigmoid",), min_length=1)
+    loss_type: Annotated[tuple[DPOLoss, ...], BeforeValidator(as_list)] = Field(
+        default=("sigmoid",), min_length=1
+    )
     """Losses, summed; add `sft` for a likelihood term on the chosen responses (RPO). `ipo` divides
     log-probabilities by the tokens of each response, as TRL and IPO's authors do; `ipo_sum` does
     not, as the first implementations of DPO."""
-    loss_weights: tuple[float, ...] = ()
+    loss_weights: Annotated[tuple[float, ...], BeforeValidator(as_list)] = ()
     """Weight of each loss; 1 each by default."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     """Assumed share of swapped labels; makes `sigmoid` conservative DPO. Also robust, exo_pair."""

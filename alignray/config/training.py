@@ -6,11 +6,11 @@ micro-batches and accumulation steps is not, and is derived (`compute_accumulati
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from alignray.config.base import Config, DataPath, ModelPath, Where
+from alignray.config.base import Config, DataPath, ModelPath, Where, as_list
 from alignray.config.optimizer import OptimizerFields
 from alignray.config.template_file import read_template_file
 
@@ -180,7 +180,7 @@ class TrainingConfig(OptimizerFields):
     """Checkpoints kept, beside the best."""
     logging_steps: int = Field(default=10, ge=1)
     """Steps between two points of the loss curve."""
-    report_to: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    report_to: Annotated[tuple[Literal["tensorboard", "wandb"], ...], BeforeValidator(as_list)] = ()
     """Where the curves go besides metrics.json, e.g. `[tensorboard]`."""
     push_to_hub: bool = False
     """Upload the finished model to the hub; the token is read from $HF_TOKEN."""

@@ -100,3 +100,9 @@ def test_an_edited_template_file_is_another_configuration(tmp_path):
         prints.append(compute_fingerprint(config, "sft", {}))
     assert prints[0] != prints[1]
     assert SFTStageConfig(**BASE, chat_template="zephyr").chat_template == "zephyr"
+
+
+def test_one_item_is_a_list_of_one():
+    config = DPOStageConfig(**BASE, loss_type="sigmoid", loss_weights=0.5, report_to="wandb")
+    assert (config.loss_type, config.loss_weights) == (("sigmoid",), (0.5,))
+    assert config.report_to == ("wandb",)
