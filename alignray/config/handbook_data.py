@@ -44,7 +44,7 @@ class DataPlan:
     tests: list[str] = field(default_factory=list)
 
     @property
-    def test_key(self) -> str:
+    def measured_key(self) -> str:
         """The key that names what is measured."""
         return {
             "mixer": "dataset_splits",
@@ -164,7 +164,7 @@ def translate_data(out: Translation, recipe: RecipeFile, plan: DataPlan, evaluat
         if key in ("dataset_mixer", "dataset_mixture", "dataset_name") and value is not None:
             why = _describe_shares(plan)
             out.map(key, "dataset_mixture", plan.parts, why, recipe.lines.get(key))
-        elif key in DATA and not (evaluates and plan.tests and key == plan.test_key):
+        elif key in DATA and not (evaluates and plan.tests and key == plan.measured_key):
             _explain_key(out, recipe, plan, key)
     if plan.form == "mixture":
         _explain_list(out, recipe.content["dataset_mixture"])
@@ -173,7 +173,7 @@ def translate_data(out: Translation, recipe: RecipeFile, plan: DataPlan, evaluat
 
 
 def _translate_tests(out: Translation, recipe: RecipeFile, plan: DataPlan) -> None:
-    key = plan.test_key
+    key = plan.measured_key
     if not plan.tests:
         out.refuse("eval_strategy", "there is no test split to measure; give eval_dataset=NAME")
         return

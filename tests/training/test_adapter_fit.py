@@ -44,7 +44,9 @@ def complain(config) -> str:
 
 @pytest.mark.parametrize("mode", ["stack", "merge"])
 def test_the_new_adapter_may_have_another_shape(tiny_model, adapter, mode):
-    check_adapter(make(tiny_model, adapter, adapter_mode=mode, lora_r=64))
+    wide = make(tiny_model, adapter, lora_r=64)
+    assert "set lora_r" in complain(wide.model_copy(update={"adapter_mode": "continue"}))
+    check_adapter(wide.model_copy(update={"adapter_mode": mode}))
 
 
 def test_going_on_keeps_the_shape(tiny_model, adapter):
@@ -106,3 +108,7 @@ def test_a_layer_that_files_do_not_name_is_looked_up_in_the_model(tiny_model, tm
     """The output layer is tied to the embedding, so no file has it."""
     head = write_random_adapter(tiny_model, tmp_path / "head", target_modules=["lm_head"])
     check_adapter(make(tiny_model, head))
+    moved = edit(head, tmp_path / "moved", base_model_name_or_path="/gone/base")
+    build_model(300).save_pretrained(tmp_path / "more_tokens")
+    text = complain(make(tmp_path / "more_tokens", moved))
+    assert "adapter of another base: lm_head is 259 x 64, the base's 300 x 64" in text

@@ -79,4 +79,7 @@ def test_too_few_rows_is_one_line_with_all_counts():
 
 
 def test_exactly_one_global_batch_is_enough():
-    check_rows(EncodedRows(rows=[{"input_ids": [1]}] * 8), 8, "pairs.parquet", 8)
+    rows = EncodedRows(rows=[{"input_ids": [1]}] * 8)
+    check_rows(rows, 8, "pairs.parquet", 8)
+    with pytest.raises(TrainingError, match="train_batch_size=9"):
+        check_rows(rows, 8, "pairs.parquet", 9)

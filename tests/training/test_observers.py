@@ -21,10 +21,14 @@ def test_a_reporter_that_is_not_installed_is_one_line(monkeypatch):
     )
 
 
-def test_either_writer_of_tensorboard_files_is_enough(monkeypatch):
+@pytest.mark.parametrize("installed", ["tensorboard", "tensorboardX"])
+def test_either_writer_of_tensorboard_files_is_enough(monkeypatch, installed):
     config = make_config(report_to=["tensorboard"])
-    monkeypatch.setattr(observers.importlib.util, "find_spec", lambda name: name == "tensorboard")
+    monkeypatch.setattr(observers.importlib.util, "find_spec", lambda name: name == installed)
     check_reporters(config)
+    monkeypatch.setattr(observers.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="tensorboardX is not installed"):
+        check_reporters(config)
 
 
 def test_a_best_checkpoint_needs_a_row_to_be_measured_on():

@@ -43,7 +43,11 @@ def test_the_same_template_is_accepted_however_it_is_named(adapter, tiny_model, 
         {"chat_template": str(tmp_path / "hh.jinja")},
         {"tokenizer_name_or_path": str(adapter)},
     ):
-        check_stamp(build_config(tiny_model, adapter_name_or_path=str(adapter), **settings))
+        config = build_config(tiny_model, adapter_name_or_path=str(adapter), **settings)
+        assert load_tokenizer(config).template_digest == read_stamp(adapter).template_digest
+        check_stamp(config)
+    with pytest.raises(ModelError):
+        check_stamp(config.model_copy(update={"tokenizer_name_or_path": None}))
 
 
 def test_another_template_is_refused_before_any_work(adapter, tiny_model, tmp_path, monkeypatch):
