@@ -28,10 +28,10 @@ from alignray.training.dpo_metrics import (
     sum_rows,
 )
 from alignray.training.dpo_scores import BranchScores, score_branches, weigh_tail
-from alignray.training.pair_layout import Layout, build_model_inputs
+from alignray.training.pair_layout import CHOSEN, Layout, build_model_inputs
 from alignray.training.policy import REFERENCE_ADAPTER
 from alignray.training.probe import settle_layout
-from alignray.training.trainer import RowTrainerMixin, gather_rows, sum_over_workers
+from alignray.training.trainer import RowTrainerMixin, sum_over_workers
 
 
 class PairTrainer(RowTrainerMixin, DPOTrainer):
@@ -44,7 +44,7 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
         weights = suite_config.loss_weights or (1.0,) * len(suite_config.loss_type)
         self._terms = dict(zip(suite_config.loss_type, weights, strict=True))
         self._sft_weight = self._terms.pop("sft", 0.0)
-        self._eval_rows: dict[int, torch.Tensor] = {}
+        self.eval_rows: dict[int, torch.Tensor] = {}
         super().__init__(**arguments)
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -55,12 +55,9 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
         """Rows hold the reference's log-probabilities already (`reference.py`), or need none."""
         return dataset
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
-        """Chosen tokens of the global batch: what the `sft` term is a mean over."""
-        if not batch_samples:
-            return None
-        own = sum(count_chosen_tokens(batch) for batch in batch_samples)
-        return sum_over_workers(torch.tensor(own, device=device))
+    def count_items(self, batches: list[dict[str, torch.Tensor]]) -> int:
+        """Chosen tokens: what the `sft` term is a mean over."""
+        return sum(int((batch["branch"] == CHOSEN).sum()) for batch in batches)
 
     def compute_loss(
         self,
@@ -159,26 +156,15 @@ class PairTrainer(RowTrainerMixin, DPOTrainer):
         """In training: metrics over the pairs of all workers, in one message. Else: by row."""
         if mode == "eval":
             rows = inputs["rows"].tolist()
-            self._eval_rows |= dict(zip(rows, vectors.T.cpu(), strict=True))
+            self.eval_rows |= dict(zip(rows, vectors.T.cpu(), strict=True))
             return
         count = torch.tensor([vectors.shape[1]], device=vectors.device).double()
         total = sum_over_workers(torch.cat([count, vectors.sum(dim=1)]))
         for name, value in compute_metrics(total[1:], int(total[0])).items():
             self._metrics[mode][name].append(value)
 
-    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        """As TRL's, over rows: each counts once, whatever the batches and workers were."""
-        self._eval_rows = {}
-        output = super().evaluation_loop(*arguments, **options)
-        prefix = options.get("metric_key_prefix", "eval")
-        rows = gather_rows(self._eval_rows)
+    def measure_rows(self, rows: dict[int, torch.Tensor]) -> dict[str, float]:
+        """Loss and TRL's metrics over all pairs."""
         total = sum_rows(rows)
-        output.metrics[f"{prefix}_loss"] = compute_eval_loss(total, len(rows), self._sft_weight)
-        for name, value in compute_metrics(total, len(rows)).items():
-            output.metrics[f"{prefix}_{name}"] = value
-        return output
-
-
-def count_chosen_tokens(batch: dict[str, torch.Tensor]) -> int:
-    """Tokens of the chosen responses of a batch."""
-    return int((batch["branch"] == 1).sum())
+        loss = compute_eval_loss(total, len(rows), self._sft_weight)
+        return {"loss": loss, **compute_metrics(total, len(rows))}

@@ -1,4 +1,4 @@
-"""The workers of one training among themselves: who is first, waiting, and agreeing.
+"""The workers of one training among themselves: who is first, waiting, agreeing, gathering.
 
 Everything works in a single process too, where no process group was made.
 """
@@ -45,6 +45,17 @@ def ask_first(choose: Callable[[], T]) -> T:
     if isinstance(answer[0], AlignrayError):
         raise answer[0]
     return cast(T, answer[0])
+
+
+def gather(own: T) -> list[T]:
+    """What each worker has, in the order of the workers; every worker must call it."""
+    import torch.distributed
+
+    if not torch.distributed.is_initialized():
+        return [own]
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, own)
+    return gathered
 
 
 def _try(choose: Callable[[], T]) -> T | AlignrayError:

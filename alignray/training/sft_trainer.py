@@ -15,12 +15,7 @@ from alignray.training.encoding import IGNORED
 from alignray.training.padding import pad
 from alignray.training.probe import check_packing
 from alignray.training.sft_loss import compute_sft_loss, count_denominator, weigh_tokens
-from alignray.training.trainer import (
-    RowTrainerMixin,
-    gather_rows,
-    mean_or_nan,
-    sum_over_workers,
-)
+from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
 
 _MODEL_INPUTS = ("input_ids", "attention_mask", "position_ids")
 
@@ -80,18 +75,15 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
 
     def __init__(self, suite_config: SFTStageConfig, **arguments: Any) -> None:
         self.suite_config: SFTStageConfig = suite_config
-        self._eval_rows: dict[int, tuple[float, int]] = {}
+        self.eval_rows: dict[int, tuple[float, int]] = {}
         self._must_probe = suite_config.packing
         super().__init__(**arguments)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
-        """D of the global batch: over all micro-batches and workers."""
-        if not batch_samples:
-            return None
-        tokens = sum(int((batch["token_weights"][:, 1:] > 0).sum()) for batch in batch_samples)
-        rows = sum(int(batch["documents"].sum()) for batch in batch_samples)
-        own = count_denominator(tokens, rows, self.suite_config.loss_reduction)
-        return sum_over_workers(torch.tensor(own, device=device))
+    def count_items(self, batches: list[dict[str, torch.Tensor]]) -> int:
+        """D of these micro-batches (`sft_loss.py`)."""
+        tokens = sum(int((batch["token_weights"][:, 1:] > 0).sum()) for batch in batches)
+        rows = sum(int(batch["documents"].sum()) for batch in batches)
+        return count_denominator(tokens, rows, self.suite_config.loss_reduction)
 
     def compute_loss(
         self,
@@ -138,20 +130,15 @@ class WeightedSFTTrainer(RowTrainerMixin, SFTTrainer):
             sums[0].index_add_(0, owner, -(outputs.log_probs * mask).flatten().double())
             sums[1].index_add_(0, owner, mask.flatten().double())
             for row, total, count in zip(rows.tolist(), *sums.tolist(), strict=True):
-                self._eval_rows[row] = (total, int(count))
+                self.eval_rows[row] = (total, int(count))
 
-    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        """As TRL's; the loss is the token mean over the whole set, whatever the batches were.
+    def measure_rows(self, rows: dict[int, tuple[float, int]]) -> dict[str, float]:
+        """Loss as the token mean over the whole set, and its exp.
 
         perplexity = exp(sum of all tokens' negative log-likelihood / number of these tokens).
         """
-        self._eval_rows = {}
-        output = super().evaluation_loop(*arguments, **options)
-        prefix = options.get("metric_key_prefix", "eval")
-        loss = compute_token_mean(gather_rows(self._eval_rows))
-        output.metrics[f"{prefix}_loss"] = loss
-        output.metrics[f"{prefix}_perplexity"] = math.exp(min(loss, 700.0))
-        return output
+        loss = compute_token_mean(rows)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 
 
 def compute_token_mean(rows: dict[int, tuple[float, int]]) -> float:

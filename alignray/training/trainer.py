@@ -20,6 +20,7 @@ from torch.utils.data import Sampler
 from alignray.config.training import TrainingConfig
 from alignray.errors import TrainingError
 from alignray.training.batching import order_rows
+from alignray.training.process_group import gather
 
 _NAMES_SHOWN = 16
 _DO = "look at these rows, lower learning_rate, or raise warmup_ratio"
@@ -43,9 +44,15 @@ class EpochSampler(Sampler[int]):
 
 
 class RowTrainerMixin:
-    """Mixed into a TRL trainer, before it; `suite_config` is set before `Trainer.__init__`."""
+    """Mixed into a TRL trainer, before it; `suite_config` is set before `Trainer.__init__`.
+
+    A trainer says what its loss is a mean over (`count_items`), notes each row of an evaluation in
+    `eval_rows`, and makes metrics of them (`measure_rows`).
+    """
 
     suite_config: TrainingConfig
+    eval_rows: dict[int, Any]
+    """Row -> what this worker has measured of it in the evaluation under way."""
     args: Any
     state: Any
     accelerator: Any
@@ -108,16 +115,36 @@ class RowTrainerMixin:
 
     def _gather_names(self, rows: list[int]) -> list[str]:
         names = [name for row in rows for name in self._get_names(row)]
-        if not torch.distributed.is_initialized():
-            return names
-        gathered: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(gathered, names)
-        return [name for part in gathered for name in part]
+        return [name for part in gather(names) for name in part]
 
     def _get_names(self, row: int) -> list[str]:
         rows = self.train_dataset if self.model.training else self.eval_dataset
         names: list[str] = rows[row]["names"]
         return names
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor | None:
+        """What the loss of a global batch is a mean over, in all micro-batches and workers."""
+        if not batch_samples:
+            return None
+        return sum_over_workers(torch.tensor(self.count_items(batch_samples), device=device))
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """As TRL's, over rows: each counts once, whatever the batches and workers were."""
+        self.eval_rows = {}
+        output = super().evaluation_loop(*arguments, **options)  # type: ignore[misc]
+        prefix = options.get("metric_key_prefix", "eval")
+        rows = {row: found for part in gather(self.eval_rows) for row, found in part.items()}
+        for name, value in self.measure_rows(rows).items():
+            output.metrics[f"{prefix}_{name}"] = value
+        return output
+
+    def count_items(self, batches: list[dict[str, torch.Tensor]]) -> int:
+        """What the loss of these micro-batches of one worker is a mean over."""
+        raise NotImplementedError
+
+    def measure_rows(self, rows: dict[int, Any]) -> dict[str, float]:
+        """Metrics of an eval set out of what `eval_rows` holds of each of its rows."""
+        raise NotImplementedError
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None per checkpoint: the stage writes one at the end."""
@@ -136,15 +163,6 @@ def sum_over_workers(values: torch.Tensor) -> torch.Tensor:
     if torch.distributed.is_initialized():
         torch.distributed.all_reduce(summed)
     return summed
-
-
-def gather_rows(own: dict[int, Any]) -> dict[int, Any]:
-    """Row -> what was measured of it, over all workers; a row that filled up a batch is one."""
-    if not torch.distributed.is_initialized():
-        return own
-    gathered: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(gathered, own)
-    return {row: measured for part in gathered for row, measured in part.items()}
 
 
 def mean_or_nan(total: float, count: float) -> float:
