@@ -7,11 +7,21 @@ done; 3 done, but some rows failed (they are named in the record); 130 interrupt
 
 from __future__ import annotations
 
+import re
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_PARTIAL = 3
 EXIT_INTERRUPTED = 130
+
+_ERROR_LINE = re.compile(r"[\w.]*(?:Error|Exception)(?::\s.*)?")
+
+
+def find_error_line(traceback: str) -> str | None:
+    """The first line of a traceback that names an error: in Ray's, that of the innermost cause."""
+    lines = (line.strip() for line in traceback.splitlines())
+    return next((line for line in lines if _ERROR_LINE.fullmatch(line)), None)
 
 
 class AlignrayError(Exception):

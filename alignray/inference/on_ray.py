@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from ray.data import ActorPoolStrategy, DataContext
 
 from alignray.artifacts import Counts
 from alignray.config.inference import EngineConfig, PoolConfig
-from alignray.errors import AlignrayError, EngineError
+from alignray.errors import AlignrayError, EngineError, find_error_line
 from alignray.inference.chunks import Chunk, count_rows, plan_chunks
 from alignray.inference.cluster import connect
 from alignray.inference.consolidate import consolidate
@@ -40,8 +39,6 @@ from alignray.inference.supervisor import Supervisor
 from alignray.progress import Progress
 
 _CHUNKS_PER_ACTOR = 4
-_ERROR_LINE = re.compile(r"[\w.]+(Error|Exception): ")
-"""A line of a traceback that names an error; the first is that of the innermost cause."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +199,8 @@ def _explain(error: Exception, ours: AlignrayError | None) -> AlignrayError:
     """The error that an actor ended with, or the last line of Ray's."""
     if ours is not None:
         return ours
-    lines = [line.strip() for line in str(error).splitlines() if _ERROR_LINE.match(line.strip())]
-    line = (lines or [type(error).__name__])[0][:300]
-    return EngineError("Ray Data", line, "", "run again to go on")
+    line = find_error_line(str(error)) or type(error).__name__
+    return EngineError("Ray Data", line[:300], "", "run again to go on")
 
 
 def _summarize(parts: Sequence[Shard], num_rows: int, totals: Totals) -> RowStageResult:

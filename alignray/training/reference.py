@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import io
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ import pyarrow.parquet as pq
 
 from alignray.config.dpo import DPOStageConfig
 from alignray.durable import make_directory, write_bytes, write_text
-from alignray.errors import AlignrayError, StorageError, TrainingError
+from alignray.errors import AlignrayError, StorageError, TrainingError, find_error_line
 from alignray.models import compute_model_identity
 from alignray.training.encoding import Row
 from alignray.training.pair_layout import choose_layout
@@ -33,8 +32,6 @@ from alignray.training.pair_layout import choose_layout
 REFERENCE_DIR = "reference"
 _PAIRS_PER_BLOCK = 256
 _COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
-_ERROR_LINE = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)\b.*", re.MULTILINE)
-"""A line of a traceback that names an error; the first is that of the innermost cause."""
 _TOKEN_COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids")
 
 
@@ -150,7 +147,7 @@ def _explained(stage_dir: Path) -> Iterator[None]:
         log = stage_dir / "logs" / "error.txt"
         make_directory(log.parent)
         write_text(log, str(error))
-        line = next(iter(_ERROR_LINE.findall(str(error))), "") or type(error).__name__
+        line = find_error_line(str(error)) or type(error).__name__
         raise TrainingError(
             str(stage_dir),
             f"the reference model's scores were not computed ({line[:300]})",
