@@ -8,6 +8,7 @@ from typing import Any
 from alignray.config.training import TrainingConfig, compute_accumulation_steps
 from alignray.models import resolve_model
 from alignray.training.deepspeed import build_deepspeed_config
+from alignray.training.policy import get_attention, get_revision
 from alignray.training.quantization import build_quantization_config
 from alignray.training.strategy import Strategy
 
@@ -115,10 +116,12 @@ def build_model_arguments(config: TrainingConfig) -> dict[str, Any] | None:
     """Keyword arguments of `from_pretrained`; None where the model is handed over loaded."""
     if config.adapter_name_or_path is not None:
         return None
-    arguments: dict[str, Any] = {"dtype": config.dtype, "device_map": None}
-    if config.resources.attn_implementation != "auto":
-        arguments["attn_implementation"] = config.resources.attn_implementation
-    if not Path(resolve_model(config.model_name_or_path)).is_dir():
-        arguments["revision"] = config.model_revision
+    base = resolve_model(config.model_name_or_path)
+    arguments: dict[str, Any] = {
+        "dtype": config.dtype,
+        "device_map": None,
+        **get_attention(config),
+        **get_revision(base, config.model_revision),
+    }
     quantization = build_quantization_config(config)
     return arguments | ({"quantization_config": quantization} if quantization else {})

@@ -112,47 +112,32 @@ def load_hub_config(config: TrainingConfig) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     base = resolve_model(config.model_name_or_path)
-    return AutoConfig.from_pretrained(base, **_get_revision(base, config.model_revision))
+    return AutoConfig.from_pretrained(base, **get_revision(base, config.model_revision))
 
 
 def load_reference(config: DPOStageConfig) -> PreTrainedModel | None:
     """The reference model, where one is named; else TRL makes one of what is trained."""
     if config.ref_model_name_or_path is None:
         return None
-    from transformers import AutoModelForCausalLM
-
-    base = resolve_model(config.ref_model_name_or_path)
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=get_torch_dtype(config),
-        **_get_revision(base, config.ref_model_revision),
-        **_get_attention(config),
-    )
-    return model
+    return load_weights(config, config.ref_model_name_or_path, config.ref_model_revision)
 
 
 def load_reference_weights(config: DPOStageConfig) -> Any:
     """What a reference pass scores with: the named model, or what the training starts from."""
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
-    base = resolve_model(config.ref_model_name_or_path or config.model_name_or_path)
-    arguments: dict[str, Any] = {
-        "dtype": torch.bfloat16 if config.bf16 else get_torch_dtype(config),
-        **_get_attention(config),
-    }
-    if config.ref_model_name_or_path is None:
-        arguments["quantization_config"] = build_quantization_config(config)
-        arguments |= _get_revision(base, config.model_revision)
-    else:
-        arguments |= _get_revision(base, config.ref_model_revision)
+    arguments: dict[str, Any] = {"dtype": torch.bfloat16} if config.bf16 else {}
     if config.resources.num_gpus:
         arguments["device_map"] = "auto" if config.resources.num_gpus > 1 else "cuda"
-    model = AutoModelForCausalLM.from_pretrained(base, **arguments)
-    if config.ref_model_name_or_path is None and config.adapter_name_or_path is not None:
-        return PeftModel.from_pretrained(model, resolve_model(config.adapter_name_or_path))
-    return model
+    named = config.ref_model_name_or_path
+    if named is not None:
+        return load_weights(config, named, config.ref_model_revision, **arguments)
+    arguments["quantization_config"] = build_quantization_config(config)
+    model = load_weights(config, config.model_name_or_path, config.model_revision, **arguments)
+    if config.adapter_name_or_path is None:
+        return model
+    return PeftModel.from_pretrained(model, resolve_model(config.adapter_name_or_path))
 
 
 def get_torch_dtype(config: TrainingConfig) -> Any:
@@ -162,31 +147,40 @@ def get_torch_dtype(config: TrainingConfig) -> Any:
     return config.dtype if config.dtype == "auto" else getattr(torch, config.dtype)
 
 
-def _get_attention(config: TrainingConfig) -> dict[str, str]:
+def load_weights(
+    config: TrainingConfig, name: str, revision: str, **arguments: Any
+) -> PreTrainedModel:
+    """A model in the run's type and with its attention kernel, unless `arguments` say otherwise."""
+    from transformers import AutoModelForCausalLM
+
+    base = resolve_model(name)
+    common = {"dtype": get_torch_dtype(config), **get_attention(config)}
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        base, **get_revision(base, revision), **{**common, **arguments}
+    )
+    return model
+
+
+def get_attention(config: TrainingConfig) -> dict[str, str]:
     """The kernel that is asked for; transformers' own choice is no argument."""
     asked = config.resources.attn_implementation
     return {} if asked == "auto" else {"attn_implementation": asked}
 
 
-def _get_revision(base: str, revision: str) -> dict[str, str]:
+def get_revision(base: str, revision: str) -> dict[str, str]:
     """A revision is of a hub id; directories have none."""
     return {} if Path(base).is_dir() else {"revision": revision}
 
 
 def load_policy(config: TrainingConfig) -> str | PeftModel:
     """The model's directory or id for TRL to load, or the model with the adapter to go on from."""
-    base = resolve_model(config.model_name_or_path)
     if config.adapter_name_or_path is None:
-        return base
+        return resolve_model(config.model_name_or_path)
     from peft import LoraConfig, PeftModel
-    from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=get_torch_dtype(config),
-        quantization_config=build_quantization_config(config),
-        **_get_revision(base, config.model_revision),
-        **_get_attention(config),
+    quantization = build_quantization_config(config)
+    model = load_weights(
+        config, config.model_name_or_path, config.model_revision, quantization_config=quantization
     )
     adapter = str(locate_adapter(config.adapter_name_or_path))
     adapter_config = LoraConfig.from_pretrained(adapter)

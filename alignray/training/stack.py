@@ -18,7 +18,6 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from alignray.config.training import TrainingConfig
 from alignray.durable import write_json
@@ -26,6 +25,7 @@ from alignray.fusion.adapter import WEIGHTS_NAME, load_adapter, read_adapter_con
 from alignray.fusion.concatenation import concatenate_adapters
 from alignray.models import ADAPTER_CONFIG, resolve_model
 from alignray.training.adapter_fit import locate_adapter
+from alignray.training.policy import load_weights
 from alignray.training.process_group import get_rank, wait_for_workers
 
 MERGED_DIR = "merged_base"
@@ -92,14 +92,11 @@ def merge_adapter(config: TrainingConfig, adapter: Path, target: Path) -> None:
 
 def merge_weights(base: str, adapter: Path, target: Path, config: TrainingConfig) -> None:
     """Loads a base on the CPU, merges an adapter into it and writes it."""
-    import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
-    dtype: Any = config.dtype if config.dtype == "auto" else getattr(torch, config.dtype)
-    revision = {} if Path(base).is_dir() else {"revision": config.model_revision}
     with _unsharded():
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, **revision)
+        # The kernel that is asked for may need a GPU; none is needed to add matrices.
+        model = load_weights(config, base, config.model_revision, attn_implementation=None)
         merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
         merged.save_pretrained(target)
 
