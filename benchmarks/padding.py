@@ -22,6 +22,7 @@ from alignray.training.batching import measure_padding, order_rows
 from alignray.training.dpo import DPOMethod
 from alignray.training.encoding import EncodedRows, Limits, Row, encode_rows, fill_last_batch
 from alignray.training.method import Method
+from alignray.training.pair_layout import count_tokens
 from alignray.training.sft import SFTMethod
 
 
@@ -75,8 +76,8 @@ def compare(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 results.append({**row, "layout": "padded", "padded_over_real": padded})
                 row["layout"] = "shared_prefix"
             results.append(row)
-    once = sum(row["length"] for row in pairs)
-    twice = once + sum(len(row["prompt_ids"]) for row in pairs)
+    once = sum(count_tokens(row, "shared_prefix") for row in pairs)
+    twice = sum(count_tokens(row, "padded") for row in pairs)
     results.append({"method": "dpo", "tokens_with_prompt_twice_over_once": twice / once})
     return results
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,7 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.config.training import TrainingConfig
 from alignray.durable import read_json, write_text
-from alignray.errors import AlignrayError, TrainingError
+from alignray.errors import AlignrayError, ConfigError, TrainingError
 from alignray.reports.training import write_training_plots
 from alignray.training.checkpoints import find_checkpoint
 from alignray.training.completion import complete_stage, reopen_stage
@@ -118,7 +119,7 @@ def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) 
     with _connected():
         import ray
 
-        check_gpus(config, ray.cluster_resources().get("GPU", 0))
+        _check_cluster(config)
         if isinstance(config, DPOStageConfig) and config.precompute_ref_log_probs:
             both = attach_reference([*rows, *eval_rows], config, stage.path.resolve())
             rows, eval_rows = both[: len(rows)], both[len(rows) :]
@@ -134,6 +135,18 @@ def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) 
         progress = stage.path / LOGS_DIR / PROGRESS_NAME
         with show_progress(progress, stage.path.name, config, len(rows)):
             _fit(job)
+
+
+def _check_cluster(config: TrainingConfig) -> None:
+    """Refuses GPUs that are not there; a cluster that was joined may grow, so it only says so."""
+    import ray
+
+    try:
+        check_gpus(config, ray.cluster_resources().get("GPU", 0))
+    except ConfigError as error:
+        if os.environ.get("RAY_ADDRESS", "local") == "local":
+            raise
+        print(f"alignray: {error.found}; waiting for the cluster to grow", file=sys.stderr)
 
 
 def _choose_strategy(config: TrainingConfig) -> Strategy:

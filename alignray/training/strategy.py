@@ -8,8 +8,6 @@ such runs are replicated; everything else is ZeRO-3.
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -93,20 +91,19 @@ def measure_weights(config: TrainingConfig) -> int | None:
 
 
 def check_gpus(config: TrainingConfig, gpus: float) -> None:
-    """Refuses GPUs that a Ray of its own, on this machine, will never have.
+    """Refuses GPUs that a Ray on this machine alone will never have.
 
-    A cluster that is joined may grow, so there it is only said that the run waits.
+    Args:
+        config: the training.
+        gpus: GPUs of this Ray.
 
     Raises:
-        ConfigError: the embedded Ray has fewer GPUs than the workers want.
+        ConfigError: the workers want more.
     """
     wanted = config.resources.num_gpus * config.resources.num_workers
     if wanted <= gpus:
         return
     found = f"{wanted:g} GPUs wanted in all, {gpus:g} here"
-    if os.environ.get("RAY_ADDRESS", "local") != "local":
-        print(f"alignray: {found}; waiting for the cluster to grow", file=sys.stderr)
-        return
     raise ConfigError(
         "resources.num_gpus",
         found,

@@ -2,7 +2,14 @@ import pytest
 from pydantic import ValidationError
 
 from alignray.config.sft import SFTStageConfig
-from alignray.training.strategy import Strategy, choose_strategy, measure_weights, measure_worker
+from alignray.errors import ConfigError
+from alignray.training.strategy import (
+    Strategy,
+    check_gpus,
+    choose_strategy,
+    measure_weights,
+    measure_worker,
+)
 
 GB = 10**9
 
@@ -64,3 +71,10 @@ def test_the_memory_of_a_worker():
 def test_what_cannot_be_is_said_at_once(resources, match):
     with pytest.raises(ValidationError, match=match):
         make_config(resources=resources)
+
+
+def test_gpus_that_are_not_there_are_refused():
+    config = make_config(resources={"num_gpus": 1, "num_workers": 8})
+    with pytest.raises(ConfigError, match="8 GPUs wanted in all, 2 here"):
+        check_gpus(config, 2)
+    check_gpus(config, 8)
