@@ -27,6 +27,7 @@ from alignray.durable import make_directory, write_bytes, write_text
 from alignray.errors import AlignrayError, StorageError, TrainingError, find_error_line
 from alignray.models import compute_model_identity
 from alignray.training.encoding import Row
+from alignray.training.job import LOGS_DIR
 from alignray.training.pair_layout import choose_layout
 
 REFERENCE_DIR = "reference"
@@ -144,7 +145,7 @@ def _explained(stage_dir: Path) -> Iterator[None]:
     except Exception as error:  # the boundary: Ray Data's errors have no common base class
         if isinstance(error, AlignrayError) and not isinstance(error, ray.exceptions.RayError):
             raise
-        log = stage_dir / "logs" / "error.txt"
+        log = stage_dir / LOGS_DIR / "error.txt"
         make_directory(log.parent)
         write_text(log, str(error))
         line = find_error_line(str(error)) or type(error).__name__

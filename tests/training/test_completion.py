@@ -1,6 +1,5 @@
 """A trained model without a training: card, record, a push that fails, and the command again."""
 
-import huggingface_hub.constants
 import pytest
 import yaml
 
@@ -12,18 +11,7 @@ from alignray.errors import HubError
 from alignray.training.completion import complete_stage, reopen_stage
 from alignray.training.sft import SFTMethod
 from tests.training.conftest import build_dialogues, write_rows
-from tests.training.hub_server import TOKEN, FakeHub
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-    server = FakeHub()
-    monkeypatch.setenv("HF_ENDPOINT", server.url)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    yield server
-    server.close()
+from tests.training.hub_server import TOKEN
 
 
 @pytest.fixture

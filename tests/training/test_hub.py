@@ -10,18 +10,7 @@ from alignray.config.sft import SFTStageConfig
 from alignray.errors import EXIT_BAD_INPUT, ConfigError, HubError
 from alignray.training.card import build_model_card
 from alignray.training.hub import check_hub, publish_model
-from tests.training.hub_server import TOKEN, FakeHub
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-    server = FakeHub()
-    monkeypatch.setenv("HF_ENDPOINT", server.url)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    yield server
-    server.close()
+from tests.training.hub_server import TOKEN
 
 
 def make(out, **fields):
