@@ -171,8 +171,8 @@ def _run_doctor(arguments: list[str], place: list[Path]) -> int:
 
 
 def _run_data(arguments: list[str], place: list[Path]) -> int:
-    from alignray.training.data_check import check_data
-    from alignray.training.data_report import check_usable, render_json, render_report
+    from alignray.training.check.data_check import check_data
+    from alignray.training.check.data_report import check_usable, render_json, render_report
 
     if arguments[:1] != ["check"]:
         found = f"`{arguments[0]}`" if arguments else "nothing"

@@ -87,7 +87,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             "export",
             "alignray.config.export:ExportConfig",
-            "alignray.training.export:run_export",
+            "alignray.training.export.stage:run_export",
             "a training's checkpoint as a model folder",
             uses_ray=False,
             positional="source",

@@ -18,11 +18,11 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.config.training import TrainingConfig
 from alignray.sources import SourceAudit
-from alignray.training.batching import measure_padding, order_rows
 from alignray.training.dpo import DPOMethod
-from alignray.training.encoding import EncodedRows, Limits, Row, encode_rows, fill_last_batch
 from alignray.training.method import Method
 from alignray.training.pair_layout import count_tokens
+from alignray.training.rows.batching import measure_padding, order_rows
+from alignray.training.rows.encoding import EncodedRows, Limits, Row, encode_rows, fill_last_batch
 from alignray.training.sft import SFTMethod
 
 

@@ -21,8 +21,9 @@ def build_arguments(
     """Keyword arguments of SFTConfig and DPOConfig that do not depend on the method.
 
     transformers keeps every checkpoint (`save_total_limit=None`): it would delete the last good one
-    before the new one is known to be whole. `watch.py` prunes instead. A loss that is not finite
-    is not filtered, it ends the run. Curves go out by `reporters.py`, hence no `report_to`.
+    before the new one is known to be whole. `watch/callbacks.py` prunes instead. A loss that is
+    not finite is not filtered, it ends the run. Curves go out by `watch/reporters.py`, hence no
+    `report_to`.
     `eval_steps` are those between two evaluations (`compute_eval_steps`); None for no evaluation.
     """
     on_cpu = config.resources.num_gpus == 0
@@ -83,7 +84,7 @@ def build_evaluation(config: TrainingConfig, eval_steps: int | None) -> dict[str
     """When to evaluate and save; with `metric_for_best_model`, the best checkpoint is the result.
 
     transformers then wants `save_steps` to be those of the evaluation; the checkpoints every
-    `config.save_steps` are asked for by `watch.CheckpointCommitter`.
+    `config.save_steps` are asked for by `CheckpointCommitter`.
     """
     if eval_steps is None:
         return {"eval_strategy": "no", "save_steps": config.save_steps}

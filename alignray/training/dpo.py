@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from alignray.config.dpo import DPOStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_preferences
-from alignray.training.encoding import (
+from alignray.training.rows.encoding import (
     TOO_LONG,
     UNREADABLE,
     EncodedRows,

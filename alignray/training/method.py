@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from alignray.config.training import TrainingConfig
 from alignray.sources import SourceAudit
-from alignray.training.encoding import EncodedRows, Limits, Row, Skipped, TokenColumns
+from alignray.training.rows.encoding import EncodedRows, Limits, Row, Skipped, TokenColumns
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -25,17 +25,8 @@ from alignray.durable import read_json, write_text
 from alignray.errors import AlignrayError, ConfigError, TrainingError
 from alignray.reports.training import write_training_plots
 from alignray.training.checkpoints import find_checkpoint
-from alignray.training.completion import complete_stage, reopen_stage
 from alignray.training.dpo import DPOMethod
-from alignray.training.encoding import (
-    Row,
-    check_rows,
-    count_fill_rows,
-    fill_last_batch,
-)
 from alignray.training.fitting import fit_interruptibly
-from alignray.training.follow import show_progress
-from alignray.training.hub import check_hub
 from alignray.training.job import (
     CHECKPOINTS_DIR,
     FAILURE_NAME,
@@ -44,14 +35,21 @@ from alignray.training.job import (
     SUMMARY_NAME,
     TrainJob,
 )
-from alignray.training.measures import build_counts, build_metrics
 from alignray.training.method import Method
-from alignray.training.observers import check_eval_rows, check_reporters
+from alignray.training.outputs.completion import complete_stage, reopen_stage
+from alignray.training.outputs.hub import check_hub
+from alignray.training.outputs.stamp import check_stamp
 from alignray.training.policy import check_model, get_max_length, locate_models
 from alignray.training.reference import attach_reference
-from alignray.training.row_loading import encode_dataset, encode_mixture
+from alignray.training.rows.encoding import (
+    Row,
+    check_rows,
+    count_fill_rows,
+    fill_last_batch,
+)
+from alignray.training.rows.loading import encode_dataset, encode_mixture
+from alignray.training.rows.table import build_table
 from alignray.training.sft import SFTMethod
-from alignray.training.stamp import check_stamp
 from alignray.training.strategy import (
     Strategy,
     check_gpus,
@@ -59,8 +57,10 @@ from alignray.training.strategy import (
     measure_weights,
     measure_worker,
 )
-from alignray.training.table import build_table
-from alignray.training.watchdog import STALL_NAME, clear_heartbeats
+from alignray.training.watch.follow import show_progress
+from alignray.training.watch.measures import build_counts, build_metrics
+from alignray.training.watch.observers import check_eval_rows, check_reporters
+from alignray.training.watch.watchdog import STALL_NAME, clear_heartbeats
 from alignray.training.worker import train_on_worker
 
 _RAY_DIR = "ray"

@@ -28,9 +28,9 @@ import torch
 
 from alignray.config.training import TrainingConfig
 from alignray.errors import ConfigError
-from alignray.training.encoding import IGNORED
-from alignray.training.padding import pad
 from alignray.training.policy import load_hub_config
+from alignray.training.rows.encoding import IGNORED
+from alignray.training.rows.padding import pad
 
 Layout = Literal["padded", "shared_prefix"]
 PROMPT, CHOSEN, REJECTED, PADDING = 0, 1, 2, -1

@@ -13,7 +13,7 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.config.training import TrainingConfig
 from alignray.errors import ModelError
 from alignray.models import is_adapter, load_model_config, resolve_model
-from alignray.training.adapter_fit import check_adapter, locate_adapter
+from alignray.training.adapters.fit import check_adapter, locate_adapter
 from alignray.training.quantization import build_quantization_config, check_quantization
 
 if TYPE_CHECKING:

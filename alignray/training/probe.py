@@ -1,9 +1,9 @@
 """Tries out, on the model itself, whether rows that share a sequence really do not see each other.
 
-Layouts that put several texts into one sequence (`pair_layout.py`, `packing.py`) rest on the model
-turning positions or a mask into attention. Some do not: states of recurrent layers run on, local
-windows count places in the sequence, kernels read positions of a batch of one alone. No list of
-names would stay true, so before the first batch two made-up texts are scored together and apart,
+Layouts that put several texts into one sequence (`pair_layout.py`, `rows/packing.py`) rest on the
+model turning positions or a mask into attention. Some do not: states of recurrent layers run on,
+local windows count places in the sequence, kernels read positions of a batch of one alone. No list
+of names would stay true, so before the first batch two made-up texts are scored together and apart,
 and once more with the other text changed. What is masked has a weight of exactly 0, so a text must
 not notice the change of its neighbour at all, in any arithmetic.
 """

@@ -26,9 +26,9 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.durable import make_directory, write_bytes, write_text
 from alignray.errors import AlignrayError, StorageError, TrainingError, find_error_line
 from alignray.models import compute_model_identity
-from alignray.training.encoding import Row
 from alignray.training.job import LOGS_DIR
 from alignray.training.pair_layout import choose_layout
+from alignray.training.rows.encoding import Row
 
 REFERENCE_DIR = "reference"
 _PAIRS_PER_BLOCK = 256

@@ -4,7 +4,7 @@ Labels are -100 on everything but what has a loss: by default assistant contents
 their turns, the first token of a response among them (contents are tokenised apart from the
 template). Reference systems 0 and 2 take the loss over every token (`loss_on: all`).
 
-The loss and its reductions are in `sft_loss.py`, packing in `packing.py`, the trainer in
+The loss and its reductions are in `sft_loss.py`, packing in `rows/packing.py`, the trainer in
 `sft_trainer.py`.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from alignray.config.sft import SFTStageConfig
 from alignray.errors import ChatError
 from alignray.sources import SourceAudit, load_dialogues
-from alignray.training.encoding import (
+from alignray.training.rows.encoding import (
     IGNORED,
     NO_RESPONSE,
     TOO_LONG,
@@ -28,7 +28,7 @@ from alignray.training.encoding import (
     Skipped,
     TokenColumns,
 )
-from alignray.training.packing import pack_rows
+from alignray.training.rows.packing import pack_rows
 
 if TYPE_CHECKING:
     from transformers import Trainer

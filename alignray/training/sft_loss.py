@@ -20,7 +20,7 @@ from typing import Literal
 
 import torch
 
-from alignray.training.encoding import IGNORED
+from alignray.training.rows.encoding import IGNORED
 
 Reduction = Literal["token_mean", "sequence_mean", "sequence_sum"]
 

@@ -11,9 +11,9 @@ import torch
 from trl import SFTTrainer
 
 from alignray.config.sft import SFTStageConfig
-from alignray.training.encoding import IGNORED
-from alignray.training.padding import pad
 from alignray.training.probe import check_packing
+from alignray.training.rows.encoding import IGNORED
+from alignray.training.rows.padding import pad
 from alignray.training.sft_loss import compute_sft_loss, count_denominator, weigh_tokens
 from alignray.training.trainer import RowTrainerMixin, mean_or_nan, sum_over_workers
 

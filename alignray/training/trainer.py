@@ -19,8 +19,8 @@ from torch.utils.data import Sampler
 
 from alignray.config.training import TrainingConfig
 from alignray.errors import TrainingError
-from alignray.training.batching import order_rows
 from alignray.training.process_group import gather
+from alignray.training.rows.batching import order_rows
 
 _NAMES_SHOWN = 16
 _DO = "look at these rows, lower learning_rate, or raise warmup_ratio"

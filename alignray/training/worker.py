@@ -116,15 +116,15 @@ def _build_trainer(job: TrainJob) -> Trainer:
     import ray
     from datasets import Dataset
 
+    from alignray.training.adapters.stack import prepare_base
     from alignray.training.arguments import build_arguments, compute_eval_steps
-    from alignray.training.observers import build_observers
     from alignray.training.policy import (
         build_peft_config,
         load_policy,
         load_reference,
         load_tokenizer,
     )
-    from alignray.training.stack import prepare_base
+    from alignray.training.watch.observers import build_observers
 
     config = prepare_base(job.config, job.stage_dir)
     table: pa.Table = ray.get(job.train_rows)
@@ -148,8 +148,8 @@ def _build_trainer(job: TrainJob) -> Trainer:
 
 def _write_result(job: TrainJob, trainer: Trainer) -> None:
     """The model beside its place first, then in one step into it."""
+    from alignray.training.adapters.stack import finish_model
     from alignray.training.policy import save_policy
-    from alignray.training.stack import finish_model
 
     model_dir, unfinished = job.stage_dir / MODEL_DIR, job.stage_dir / f".{MODEL_DIR}.tmp"
     if trainer.is_world_process_zero():

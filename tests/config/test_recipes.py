@@ -16,7 +16,7 @@ from alignray.sources import load_preferences
 from alignray.sources.rows import open_rows
 from alignray.training.dpo import DPOMethod
 from alignray.training.policy import load_tokenizer
-from alignray.training.row_loading import encode_mixture
+from alignray.training.rows.loading import encode_mixture
 from alignray.training.sft import SFTMethod
 from tests.sources.real_data import find_data
 

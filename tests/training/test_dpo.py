@@ -5,7 +5,7 @@ import pytest
 from alignray.chat import ChatTokenizer
 from alignray.config.dpo import DPOStageConfig
 from alignray.training.dpo import DPOMethod, build_dpo_columns, count_pair_tokens
-from alignray.training.encoding import EncodedRows, Limits, Skipped, encode_rows
+from alignray.training.rows.encoding import EncodedRows, Limits, Skipped, encode_rows
 
 PROMPT, CHOSEN, REJECTED = [1, 2, 3], [4, 5], [6, 7, 8]
 

@@ -15,7 +15,7 @@ from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.errors import ModelError, SourceError, TrainingError
 from alignray.training.on_ray import build_table, run_dpo, run_sft
-from alignray.training.stamp import read_stamp
+from alignray.training.outputs.stamp import read_stamp
 from tests.training.conftest import build_dialogues, build_pairs, write_rows
 
 ONE_WORKER = {"num_workers": 1, "per_device_train_batch_size": 4, "num_cpus": 1}

@@ -2,7 +2,7 @@ import pytest
 
 from alignray.chat import ChatTokenizer
 from alignray.config.sft import SFTStageConfig
-from alignray.training.encoding import IGNORED, EncodedRows, Limits, Skipped, encode_rows
+from alignray.training.rows.encoding import IGNORED, EncodedRows, Limits, Skipped, encode_rows
 from alignray.training.sft import SFTMethod, build_sft_columns, choose_loss_mask
 
 IDS = [10, 11, 12, 13, 14, 15]

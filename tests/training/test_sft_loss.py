@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alignray.training.encoding import IGNORED
+from alignray.training.rows.encoding import IGNORED
 from alignray.training.sft_loss import (
     compute_sft_loss,
     count_denominator,

@@ -12,11 +12,11 @@ from alignray.config.sft import SFTStageConfig
 from alignray.errors import TrainingError
 from alignray.training.arguments import build_arguments
 from alignray.training.dpo import DPOMethod
-from alignray.training.encoding import EncodedRows
 from alignray.training.method import TrainerParts
+from alignray.training.rows.encoding import EncodedRows
+from alignray.training.rows.table import build_table
 from alignray.training.sft import SFTMethod
 from alignray.training.strategy import Strategy
-from alignray.training.table import build_table
 from alignray.training.trainer import compute_step_factor
 
 pytestmark = pytest.mark.heavy

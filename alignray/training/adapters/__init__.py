@@ -1,0 +1,1 @@
+"""Building on an adapter: whether it fits, and stacking or merging."""

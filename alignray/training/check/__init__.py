@@ -1,0 +1,1 @@
+"""`alignray data check`: what a row becomes."""

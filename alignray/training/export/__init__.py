@@ -1,0 +1,1 @@
+"""`alignray export`: checkpoints of trainers -> model folders."""

@@ -1,0 +1,1 @@
+"""What a training leaves: card, template stamp, record, the copy on the hub."""

@@ -1,0 +1,1 @@
+"""From rows of a data set to what a trainer takes, in which order."""
