@@ -187,11 +187,20 @@ def _run_data(arguments: list[str], place: list[Path]) -> int:
     return 0
 
 
+def _run_score(arguments: list[str], place: list[Path]) -> int:
+    from alignray.evaluation.score import run_score
+
+    parsed = _parse("score", arguments, [], ["--json"], first="metric")
+    print(run_score(parsed.metric, parsed.overrides, parsed.json))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
     "plan": _run_plan,
     "run": _run_recipe,
     "status": _run_status,
     "report": _run_report,
+    "score": _run_score,
     "data": _run_data,
     "doctor": _run_doctor,
 }

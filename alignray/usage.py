@@ -18,6 +18,7 @@ recipes:
   status DIR [--json]                                       where it is
   report DIR                                                write report.json and report.html again
 
+  score METRIC FILE... [key=value ...] [--json]             a metric out of files alone
   data check FILE [verb=sft|dpo] [key=value ...] [--json]   what rows become in training
   doctor [--json]                                           what this machine can run
   --version
@@ -87,6 +88,12 @@ terminal, and with $NO_COLOR, marks stand in for colours. It prints the text of 
                   pocket-base), chat_template, max_length, truncation_mode, loss_on...
   --config FILE   configuration of the training, with its data sets if there is no FILE
   --json          the report as JSON""",
+    "score": """usage: alignray score METRIC FILE... [key=value ...] [--json]
+
+A metric out of files alone, ours or a publisher's, with intervals; no model and no Ray. JSON:
+`scores` (entries of report.json), `details` (sweeps, tables, ids), `notes`.
+
+{scorers}""",
     "doctor": """usage: alignray doctor [--json]
 
 What this machine can run, a line per finding: ok, note (something is missing or short) or bad.""",
@@ -113,5 +120,18 @@ def render_command_help(name: str) -> str:
     from alignray.config import recipe
     from alignray.config.help import render_help
 
+    if name == "score":
+        return _COMMANDS[name].replace("{scorers}", _render_scorers())
     form = f"{(recipe.__doc__ or '').strip()}\n\n{render_help(recipe.RecipeFile, '').strip()}"
     return _COMMANDS[name].replace("{recipe}", form)
+
+
+def _render_scorers() -> str:
+    """Every metric of `alignray score` with the files it reads and its options."""
+    from alignray.config.help import render_help
+    from alignray.evaluation.score import SCORERS
+
+    return "\n\n".join(
+        render_help(scorer.load_options(), f"{scorer.name}: {scorer.reads}").strip()
+        for scorer in SCORERS.values()
+    )

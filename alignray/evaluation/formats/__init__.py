@@ -1,0 +1,1 @@
+"""Files of others: one format per file, read into plain rows and written back."""

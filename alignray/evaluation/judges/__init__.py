@@ -1,0 +1,1 @@
+"""Judges beside the grading one: a row task per kind."""

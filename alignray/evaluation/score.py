@@ -1,0 +1,133 @@
+"""`alignray score METRIC FILE...`: metrics out of files alone, ours or a publisher's.
+
+A scorer is a module of `scorers/` with a class `Options` and a function `score_files(files, options)
+-> ScoreReport`. It reads its files by `formats/` and computes by `scoring/`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignray.config.base import Config
+from alignray.config.loading import load_config, suggest
+from alignray.errors import ConfigError, SourceError
+from alignray.evaluation.scoring.score import Score, ScoreReport
+from alignray.reports.table import format_table
+
+_PACKAGE = "alignray.evaluation.scorers"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """One metric of `alignray score`; `module` is its file in `scorers/`."""
+
+    name: str
+    module: str
+    reads: str
+    """The files that it takes, in a few words."""
+
+    def load_options(self) -> type[Config]:
+        """The class of its `key=value` options."""
+        options: type[Config] = self._load().Options
+        return options
+
+    def score(self, files: Sequence[Path], options: Config) -> ScoreReport:
+        """Reads the files and computes."""
+        report: ScoreReport = self._load().score_files(files, options)
+        return report
+
+    def _load(self) -> Any:
+        return importlib.import_module(f"{_PACKAGE}.{self.module}")
+
+
+SCORERS: dict[str, Scorer] = {
+    scorer.name: scorer
+    for scorer in (Scorer("cas", "rewards", "HmR, HpR, CAS: responses with reward-model ratings"),)
+}
+
+
+def find_scorer(name: str) -> Scorer:
+    """The scorer of a metric; upper case and hyphens are taken too.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    plain = name.lower().replace("-", "_")
+    if plain not in SCORERS:
+        known = ", ".join(SCORERS)
+        raise ConfigError(
+            "alignray score", f"no metric `{name}`", f"one of {known}", suggest(plain, SCORERS)
+        )
+    return SCORERS[plain]
+
+
+def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
+    """The text that `alignray score` prints.
+
+    Args:
+        metric: name of the metric.
+        arguments: files, and `key=value` options.
+        as_json: one JSON object in place of a table.
+
+    Raises:
+        ConfigError: no such metric, a bad option, no file.
+        SourceError: a file that is missing or of another shape.
+        EvaluationError: nothing to compute a number from.
+    """
+    scorer = find_scorer(metric)
+    files, overrides = _split_arguments(arguments)
+    options = load_config(scorer.load_options(), None, overrides)
+    if not files:
+        raise ConfigError("arguments", "no file", scorer.reads, f"alignray score {metric} FILE...")
+    for file in files:
+        if not file.exists():
+            raise SourceError(str(file), "no such file", scorer.reads)
+    report = scorer.score(files, options)
+    return render_json(scorer, report) if as_json else render_report(report)
+
+
+def _split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Files and options: an argument with `=` is an option unless a file has that name."""
+    files, options = [], []
+    for argument in arguments:
+        is_option = "=" in argument and not Path(argument).exists()
+        (options if is_option else files).append(argument)
+    return [Path(file).expanduser() for file in files], options
+
+
+def render_json(scorer: Scorer, report: ScoreReport) -> str:
+    """One JSON object: metric, scores (entries of report.json), details, notes."""
+    content = {
+        "metric": scorer.name,
+        "scores": [score.to_entry() for score in report.scores],
+        "details": report.details,
+        "notes": report.notes,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def render_report(report: ScoreReport) -> str:
+    """A table of the scores, then the notes."""
+    header = ["model", "benchmark", "metric", "value", "95 % interval", "n", "unscored"]
+    table = format_table(header, [_show(score) for score in report.scores])
+    return "\n".join([table, *(f"note: {note}" for note in report.notes)])
+
+
+def _show(score: Score) -> list[str]:
+    if score.ci_low is None or score.ci_high is None:
+        interval = "-"
+    else:
+        interval = f"[{_format(score.ci_low)}, {_format(score.ci_high)}]"
+    counts = f"{score.k}/{score.n}" if score.k is not None else str(score.n)
+    place = [score.model, score.benchmark, score.measure.name]
+    return [*place, _format(score.value), interval, counts, str(score.unscored)]
+
+
+def _format(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else str(value)

@@ -1,0 +1,1 @@
+"""Metrics as pure functions: one family per file, plain values in, `Score`s out."""
