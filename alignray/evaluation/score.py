@@ -1,7 +1,8 @@
 """`alignray score METRIC FILE...`: metrics out of files alone, ours or a publisher's.
 
-A scorer is a module of `scorers/` with a class `Options` and a function `score_files(files, options)
--> ScoreReport`. It reads its files by `formats/` and computes by `scoring/`.
+A scorer is a module of `scorers/` with a class `Options` and a function
+`score_files(files, options) -> ScoreReport`. It reads its files by `formats/` and computes by
+`scoring/`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
 
 def _split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Files and options: an argument with `=` is an option unless a file has that name."""
-    files, options = [], []
+    files: list[str] = []
+    options: list[str] = []
     for argument in arguments:
         is_option = "=" in argument and not Path(argument).exists()
         (options if is_option else files).append(argument)

@@ -1,4 +1,4 @@
-"""Reading the files of others row by row: JSON lists, JSONL, CSV; a bad row is named, never mended."""
+"""Files of others row by row: JSON lists, JSONL, CSV; a bad row is named, never mended."""
 
 from __future__ import annotations
 
