@@ -2,7 +2,8 @@
 
 Claim: 2,000 prompts x 5 responses x 64 tokens on a 4M-parameter model cost at most 1.15x the CPU
 seconds of vLLM's own `LLM.generate` in one process, start-up apart. Start-up is measured by the
-same command with 8 prompts and subtracted. Beside it the same ratio for plain ray.data.llm (five
+same command with 200 prompts and subtracted with them: Ray's workers are still importing when the
+first rows are done, so a smaller run would not hold all of it. Beside it the same ratio for plain ray.data.llm (five
 rows a prompt, as it keeps one response of n).
 
     python -m benchmarks.ray_tax [--prompts 2000] [--variants bare alignray] [--json FILE]
@@ -23,7 +24,7 @@ from benchmarks.process_tree import measure_command
 from benchmarks.random_model import build_random_model
 
 VARIANTS = ("bare", "alignray", "ray.data.llm")
-START_PROMPTS = 8
+START_PROMPTS = 200
 MAX_TOKENS = 64
 N = 5
 

@@ -54,6 +54,8 @@ def _start_local() -> None:
     # Ray's C++ code writes to our stderr, among it an error for every actor pool of Ray Data;
     # RAY_BACKEND_LOG_LEVEL=info brings it back.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Its metrics have no reader here, and collecting them costs half a percent of a core.
+    os.environ.setdefault("RAY_enable_metrics_collection", "0")
     ray.init(
         address="local",
         num_cpus=max(os.cpu_count() or 1, _MIN_LOGICAL_CPUS),
