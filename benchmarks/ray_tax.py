@@ -2,9 +2,9 @@
 
 Claim: 2,000 prompts x 5 responses x 64 tokens on a 4M-parameter model cost at most 1.15x the CPU
 seconds of vLLM's own `LLM.generate` in one process, start-up apart. Start-up is measured by the
-same command with 200 prompts and subtracted with them: Ray's workers are still importing when the
-first rows are done, so a smaller run would not hold all of it. Beside it the same ratio for plain ray.data.llm (five
-rows a prompt, as it keeps one response of n).
+same command with 200 prompts, beyond which the 2,000 come: Ray's workers are still importing when
+the first rows are done, so a smaller run would not hold all of it. Beside it the same ratio for
+plain ray.data.llm (five rows a prompt, as it keeps one response of n).
 
     python -m benchmarks.ray_tax [--prompts 2000] [--variants bare alignray] [--json FILE]
 """
@@ -127,7 +127,7 @@ def compare(count: int, model: Path, variants: Sequence[str]) -> list[dict[str, 
     for variant in variants:
         arguments = ["-m", "benchmarks.ray_tax", "--variant", variant, "--model", str(model)]
         small = measure_command([*arguments, "--prompts", str(START_PROMPTS)], environment)
-        large = measure_command([*arguments, "--prompts", str(count)], environment)
+        large = measure_command([*arguments, "--prompts", str(START_PROMPTS + count)], environment)
         tokens = large.result["tokens"] - small.result["tokens"]
         cpu = large.cpu_seconds - small.cpu_seconds
         rows.append(
