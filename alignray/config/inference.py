@@ -132,7 +132,7 @@ class FakeEngineConfig(Config):
     garbage_rate: float = Field(default=0.0, ge=0, le=1)
     """Share of answers that ignore their constraint."""
     position_bias: float = Field(default=0.0, ge=0, le=1)
-    """Share of rank verdicts that follow the presentation order."""
+    """Share of orders and comparisons that follow the order in which responses are shown."""
     resources: FakeResources = FakeResources()
 
     def identity(self) -> dict[str, Any]:

@@ -28,6 +28,9 @@ from alignray.inference.fake_text import MASK, Prose, list_candidates, mix
 
 _PROSE = Prose()
 _TWO_64 = float(1 << 64)
+_MAX_LOGIT = 4.0
+_PLACES = ("A", "B")
+"""Labels of a comparison: the answer shown first, the one shown second."""
 
 
 class FakeEngine:
@@ -180,7 +183,9 @@ class FakeEngine:
         labels = request.label_tokens
         if self._is_garbage(number):
             return _build_output(number, _PROSE.cut(number, 1), True, request.sampling)
-        logits = [4.0 * mix(number + 2 + i) / _TWO_64 for i in range(len(labels))]
+        logits = [_MAX_LOGIT * mix(number + 2 + i) / _TWO_64 for i in range(len(labels))]
+        if labels == _PLACES and mix(number + 1) / _TWO_64 < self.config.position_bias:
+            logits[0] += _MAX_LOGIT
         log_total = math.log(sum(map(math.exp, logits)))
         logps = {label: x - log_total for label, x in zip(labels, logits, strict=True)}
         best = max(logps, key=logps.__getitem__)

@@ -10,6 +10,9 @@ from alignray.inference.engine import Constraint
 from alignray.models import load_model_config, resolve_model
 
 _DEFAULT_CPU_MODEL_LEN = 8192
+_CPU_BLOCK_SIZE = 32
+"""Tokens of a KV block, the unit in which prefixes are shared: the least that vLLM's CPU kernel
+takes (its default there is 128, and on GPUs 16)."""
 
 
 def build_engine_args(config: VLLMEngineConfig) -> dict[str, Any]:
@@ -36,6 +39,7 @@ def build_engine_args(config: VLLMEngineConfig) -> dict[str, Any]:
     }
     if on_cpu:
         args["enable_chunked_prefill"] = False
+        args["block_size"] = _CPU_BLOCK_SIZE
     else:
         args["gpu_memory_utilization"] = resources.gpu_memory_utilization
     if config.adapters:
