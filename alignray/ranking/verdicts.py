@@ -26,8 +26,13 @@ MIN_LABEL_MASS = 0.1
 """Probability that the five labels must have together: a judge that would rather say something
 else has given no grade, however its few crumbs of probability lie."""
 
+MAX_LABEL_MASS = 1.01
+"""Beyond rounding, probabilities that sum to more than 1 are none."""
+WHITE_SPACE = " \t\r\n"
+"""What may stand around a verdict; other invisible characters may not."""
+
 _GRADE_PATTERN = re.compile(r"[1-5]")
-_ORDER_SEPARATOR = re.compile(r"\s*[>,]\s*|\s+")
+_ORDER_SEPARATOR = re.compile(r"[ \t\r\n]*[>,][ \t\r\n]*|[ \t\r\n]+")
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -104,15 +109,15 @@ def compute_expected_grade(label_logps: Mapping[str, float]) -> Verdict:
         return Verdict(None, UnscoredReason.UNREADABLE)
     mass = {label: math.exp(logp) for label, logp in label_logps.items()}
     total = math.fsum(mass.values())
-    if total < MIN_LABEL_MASS:
+    if not MIN_LABEL_MASS <= total <= MAX_LABEL_MASS:
         return Verdict(None, UnscoredReason.UNREADABLE)
     return Verdict(math.fsum(int(label) * p for label, p in mass.items()) / total)
 
 
 def parse_grade(text: str, finish_reason: Literal["stop", "length"] = "stop") -> Verdict:
     """The grade that was written: exactly one digit from 1 to 5, white space around it allowed."""
-    if _GRADE_PATTERN.fullmatch(text.strip()):
-        return Verdict(float(text.strip()))
+    if _GRADE_PATTERN.fullmatch(text.strip(WHITE_SPACE)):
+        return Verdict(float(text.strip(WHITE_SPACE)))
     return Verdict(None, explain_unreadable(text, finish_reason))
 
 
@@ -124,7 +129,7 @@ def parse_order(
     Anything but a permutation of 1..num_responses is unreadable: a missing, repeated or unknown
     number is not mended.
     """
-    words = _ORDER_SEPARATOR.split(text.strip())
+    words = _ORDER_SEPARATOR.split(text.strip(WHITE_SPACE))
     if all(_NUMBER.fullmatch(word) for word in words):
         order = tuple(int(word) for word in words)
         if sorted(order) == list(range(1, num_responses + 1)):
