@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ def read_text(path: Path) -> str:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = data.decode("utf-8-sig")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(str(path), f"cannot be read: {error}", "a readable file") from error
     except UnicodeDecodeError as error:
         raise SourceError(str(path), f"not UTF-8 at byte {error.start}", "text in UTF-8") from error
@@ -78,7 +80,7 @@ def read_csv(path: Path, header: bool = True) -> Iterator[tuple[str, list[str] |
     Raises:
         SourceError: a row with another number of cells than the header.
     """
-    rows = csv.reader(read_text(path).splitlines(keepends=True))
+    rows = csv.reader(io.StringIO(read_text(path), newline=""))  # lines end at \r and \n alone
     names = next(rows) if header else None
     for number, cells in enumerate(rows):
         where = f"{path.name}[{number}]"
@@ -90,6 +92,13 @@ def read_csv(path: Path, header: bool = True) -> Iterator[tuple[str, list[str] |
         if len(cells) != len(names):
             raise SourceError(where, f"{len(cells)} cells", f"{len(names)} as in the header")
         yield where, dict(zip(names, cells, strict=True))
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of JSON is a finite number of an ordinary size, and no boolean."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 1e300  # false for NaN, infinities and integers beyond a float's range
 
 
 def require_text(where: str, row: Mapping[str, Any], column: str) -> str:
@@ -109,5 +118,5 @@ def require_text(where: str, row: Mapping[str, Any], column: str) -> str:
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: numbers of 4,300 digits too
         raise SourceError(where, f"not JSON: {error}", "valid JSON") from error
