@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext
 
 from alignray.artifacts import Counts
-from alignray.config.inference import EngineConfig, PoolConfig
+from alignray.config.inference import PoolConfig
+from alignray.config.judge_engines import AnyEngineConfig
+from alignray.durable import make_directory
 from alignray.errors import AlignrayError, EngineError, find_error_line
-from alignray.inference.chunks import Chunk, count_rows, plan_chunks
+from alignray.inference.chunks import Chunk, count_rows, plan_chunks, read_chunk
 from alignray.inference.cluster import connect
 from alignray.inference.consolidate import consolidate
 from alignray.inference.engine import build_engine
@@ -39,6 +41,8 @@ from alignray.inference.supervisor import Supervisor
 from alignray.progress import Progress
 
 _CHUNKS_PER_ACTOR = 4
+_FINER = 4
+"""A stage with a follower has so many times more chunks: the follower starts the sooner."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,10 @@ class StageSpec:
     """What every actor of a stage needs to know."""
 
     task: RowTask
-    engine: EngineConfig
+    engine: AnyEngineConfig
     pool: PoolConfig
     stage_dir: Path
+    read: Callable[[Chunk], list[dict[str, Any]]] = read_chunk
 
 
 class RowActor:
@@ -75,14 +80,16 @@ class RowActor:
             start_seconds=spec.pool.start_seconds,
         )
         self._monitor = monitor
-        self._runner = RowRunner(spec.task, supervisor, spec.pool, spec.stage_dir, monitor)
+        self._runner = RowRunner(
+            spec.task, supervisor, spec.pool, spec.stage_dir, monitor, spec.read
+        )
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Works off the chunks of a batch; returns when every row is committed."""
+        """Works off the chunks of a batch; passes them on when every row is committed."""
         chunks = [Chunk.from_text(text) for text in batch["text"]]
         work = asyncio.run_coroutine_threadsafe(self._runner.run_chunks(chunks), self._loop)
         try:
-            return {"rows": [work.result()]}
+            return {"rows": [work.result()], "text": batch["text"]}
         except AlignrayError as error:
             ray.get(self._monitor.fail.remote(error))
             raise
@@ -91,7 +98,7 @@ class RowActor:
 def run_row_stage(
     task: RowTask,
     input_files: Sequence[Path],
-    engine: EngineConfig,
+    engine: AnyEngineConfig,
     pool: PoolConfig,
     stage_dir: Path,
     title: str,
@@ -110,19 +117,47 @@ def run_row_stage(
         EngineError: no engine can be started, or too many rows failed.
         LedgerError: the directory holds rows of another configuration.
     """
-    stage_dir, input_files = stage_dir.resolve(), [file.resolve() for file in input_files]
+    return run_stage(StageSpec(task, engine, pool, stage_dir), input_files, title)
+
+
+def run_stage(
+    spec: StageSpec, input_files: Sequence[Path], title: str, follower: StageSpec | None = None
+) -> RowStageResult:
+    """As `run_row_stage`, with a second stage on its heels if there is one.
+
+    Args:
+        spec: the stage.
+        input_files: parquet files whose rows, in this order, are the input.
+        title: name in the progress display.
+        follower: a stage that works on the rows of this one as they are committed (see
+            `follower.py`); what it finishes lies in its ledger, which nobody consolidates here.
+
+    Raises:
+        EngineError: an engine cannot be started, or too many rows failed.
+        LedgerError: the directory holds rows of another configuration.
+    """
+    pool, task, stage_dir = spec.pool, spec.task, spec.stage_dir.resolve()
+    input_files = [file.resolve() for file in input_files]
     shards = open_ledger(task, input_files, stage_dir)
     num_rows = count_rows(input_files)
     finished = collect_finished_rows(shards, retry_failed=pool.retry == "failed")
-    chunks = plan_chunks(input_files, finished, _choose_chunk_rows(num_rows - len(finished), pool))
+    per_actor = _CHUNKS_PER_ACTOR * (1 if follower is None else _FINER)
+    chunk_rows = _choose_chunk_rows(num_rows - len(finished), pool, per_actor)
+    chunks = plan_chunks(input_files, finished, chunk_rows)
     totals = Totals()
     if chunks:
         with connect(), Progress(title, num_rows, len(finished)) as progress:
-            spec = StageSpec(task, resolve_engine(engine), pool, stage_dir)
-            totals = _run_chunks(spec, chunks, progress)
+            specs = [_prepare(one) for one in (spec, follower) if one is not None]
+            totals = _run_chunks(specs, chunks, progress)
     result = _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
     _check_failed(result.counts, totals, pool)
     return result
+
+
+def _prepare(spec: StageSpec) -> StageSpec:
+    """The stage as actors need it: absolute paths, and a ledger to write to."""
+    make_directory(spec.stage_dir / "ledger")
+    return replace(spec, engine=resolve_engine(spec.engine), stage_dir=spec.stage_dir.resolve())
 
 
 def _check_failed(counts: Counts, totals: Totals, pool: PoolConfig) -> None:
@@ -135,63 +170,73 @@ def _check_failed(counts: Counts, totals: Totals, pool: PoolConfig) -> None:
         raise error
 
 
-def _choose_chunk_rows(pending: int, pool: PoolConfig) -> int:
+def _choose_chunk_rows(pending: int, pool: PoolConfig, per_actor: int) -> int:
     """Small enough that every engine of the pool gets several chunks, large enough to be few."""
-    fair = pending // (pool.max_engines * _CHUNKS_PER_ACTOR)
+    fair = pending // (pool.max_engines * per_actor)
     return max(1, min(pool.rows_per_chunk, max(fair, 16)))
 
 
-def _run_chunks(spec: StageSpec, chunks: Sequence[Chunk], progress: Progress) -> Totals:
-    """Runs the Ray Data job to its end, in this thread (see `stage_watch.py`)."""
-    monitor = StageMonitor.options(num_cpus=0).remote()  # type: ignore[attr-defined]
-    watch = StageWatch(monitor, progress, spec.pool)
+def _run_chunks(specs: Sequence[StageSpec], chunks: Sequence[Chunk], progress: Progress) -> Totals:
+    """Runs the Ray Data job to its end, in this thread (see `stage_watch.py`).
+
+    Args:
+        specs: the stage, and its follower if it has one.
+        chunks: the work list.
+        progress: shows the stage's rows.
+    """
+    monitors = [StageMonitor.options(num_cpus=0).remote() for _ in specs]  # type: ignore[attr-defined]
+    watch = StageWatch(monitors[0], progress, specs[0].pool)
     try:
         with watch:
-            for _ in build_dataset(spec, chunks, monitor).iter_internal_ref_bundles():
+            for _ in build_dataset(specs, chunks, monitors).iter_internal_ref_bundles():
                 pass
     except KeyboardInterrupt:
         if watch.error is None:
             raise
     except Exception as error:
-        raise _explain(error, ray.get(monitor.get_error.remote())) from error
+        found = ray.get([monitor.get_error.remote() for monitor in monitors])
+        raise _explain(error, next(filter(None, found), None)) from error
     if watch.error is not None:
         raise watch.error
     return watch.totals
 
 
-def build_dataset(spec: StageSpec, chunks: Sequence[Chunk], monitor: Any) -> ray.data.Dataset:
-    """The lazy Ray Data job of a stage: one block and one task per chunk."""
+def build_dataset(
+    specs: Sequence[StageSpec], chunks: Sequence[Chunk], monitors: Sequence[Any]
+) -> ray.data.Dataset:
+    """The lazy Ray Data job: one block and one task per chunk, one operator per stage."""
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = 3
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = pa.Table.from_pylist([chunk.to_row() for chunk in chunks])
-    blocks = [rows.slice(i, 1) for i in range(rows.num_rows)]
-    pool = spec.pool
-    return ray.data.from_arrow(blocks).map_batches(
-        RowActor,
-        batch_size=None,
-        batch_format="numpy",
-        fn_constructor_args=(spec, monitor),
-        compute=ActorPoolStrategy(
-            min_size=pool.min_engines,
-            max_size=pool.max_engines,
-            max_tasks_in_flight_per_actor=2 * _CHUNKS_PER_ACTOR,
-            max_concurrent_calls_per_actor=_CHUNKS_PER_ACTOR,
-            enable_true_multi_threading=True,
-        ),
-        **build_actor_options(spec.engine),
-    )
+    dataset = ray.data.from_arrow([rows.slice(i, 1) for i in range(rows.num_rows)])
+    for spec, monitor in zip(specs, monitors, strict=True):
+        dataset = dataset.map_batches(
+            RowActor,
+            batch_size=None,
+            batch_format="numpy",
+            fn_constructor_args=(spec, monitor),
+            compute=ActorPoolStrategy(
+                min_size=spec.pool.min_engines,
+                max_size=spec.pool.max_engines,
+                max_tasks_in_flight_per_actor=2 * _CHUNKS_PER_ACTOR,
+                max_concurrent_calls_per_actor=_CHUNKS_PER_ACTOR,
+                enable_true_multi_threading=True,
+            ),
+            **build_actor_options(spec.engine),
+        )
+    return dataset
 
 
-def build_actor_options(engine: EngineConfig) -> dict[str, Any]:
+def build_actor_options(engine: AnyEngineConfig) -> dict[str, Any]:
     """Ray resources of the actor that holds an engine."""
     resources = engine.resources
     options: dict[str, Any] = {"num_cpus": resources.num_cpus}
-    if engine.type == "vllm" and engine.resources.num_gpus:
+    if (engine.type == "vllm" or engine.type == "reward") and engine.resources.num_gpus:
         options["num_gpus"] = engine.resources.num_gpus
-        if engine.resources.accelerator_type:
-            options["accelerator_type"] = engine.resources.accelerator_type
+    if engine.type == "vllm" and engine.resources.num_gpus and engine.resources.accelerator_type:
+        options["accelerator_type"] = engine.resources.accelerator_type
     return options
 
 

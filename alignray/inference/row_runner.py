@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,10 @@ class RowRunner:
         pool: PoolConfig,
         stage_dir: Path,
         monitor: Any,
+        read: Callable[[Chunk], list[dict[str, Any]]] = read_chunk,
     ) -> None:
         self._task = task
+        self._read = read
         self._supervisor = supervisor
         self._pool = pool
         self._stage_dir = stage_dir
@@ -54,7 +56,7 @@ class RowRunner:
         committed = 0
         for chunk in chunks:
             attempt, strikes = await _as_future(self._monitor.begin.remote(chunk.number))
-            rows = read_chunk(chunk)
+            rows = self._read(chunk)
             if attempt > 1:
                 finished = collect_finished_rows(
                     read_shards(self._stage_dir), retry_failed=self._pool.retry == "failed"
