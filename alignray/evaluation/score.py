@@ -49,7 +49,15 @@ class Scorer:
 
 SCORERS: dict[str, Scorer] = {
     scorer.name: scorer
-    for scorer in (Scorer("cas", "rewards", "HmR, HpR, CAS: responses with reward-model ratings"),)
+    for scorer in (
+        Scorer("cas", "rewards", "HmR, HpR, CAS: responses with reward-model ratings"),
+        Scorer("win_rate", "win_rate", "annotations of AlpacaEval"),
+        Scorer("asr", "attack_success", "responses to attacks, in any form (keyword rule)"),
+        Scorer("jailbreakbench", "jailbreakbench", "attack artifacts of JailbreakBench"),
+        Scorer("xstest", "over_refusal", "completions or labels of XSTest"),
+        Scorer("over_refusal", "over_refusal", "completions or labels of XSTest"),
+        Scorer("lm_eval", "lm_eval", "results.json of lm-evaluation-harness"),
+    )
 }
 
 
