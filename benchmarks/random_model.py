@@ -8,8 +8,13 @@ from pathlib import Path
 from alignray.pocket import MODELS
 
 
-def build_random_model(directory: Path, *, hidden_size: int = 256, num_layers: int = 4) -> Path:
-    """Writes a random float32 Llama (about 4M parameters by default) and returns its directory."""
+def build_random_model(
+    directory: Path, *, hidden_size: int = 256, num_layers: int = 4, spread: float = 0.02
+) -> Path:
+    """Writes a random float32 Llama (about 4M parameters by default) and returns its directory.
+
+    `spread` is the standard deviation of its weights: the larger, the more its answers differ.
+    """
     if (directory / "config.json").is_file():
         return directory
     import torch
@@ -28,6 +33,7 @@ def build_random_model(directory: Path, *, hidden_size: int = 256, num_layers: i
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        initializer_range=spread,
         dtype="float32",
     )
     building = directory.with_name(f".{directory.name}.tmp")
