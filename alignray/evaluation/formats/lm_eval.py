@@ -22,6 +22,12 @@ from alignray.ranking.intervals import Z95
 Entry = dict[str, Any]
 """As `Score.to_entry` makes it; `n` is None where the file does not say how many rows."""
 
+_FIELDS = {"model", "benchmark", "metric", "direction", "value", "ci_low", "ci_high", "k"} | {
+    "n",
+    "unscored",
+    "method",
+    "not_measured",
+}
 _STDERR = "_stderr"
 _OWN = "alignray"
 """In `configs[task].metadata`: what an entry has and the harness has no place for."""
@@ -138,11 +144,11 @@ def _walk(results: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, 
 def _build_entry(content: Mapping[str, Any], task: str, key: str, stem: str) -> Entry:
     own = _get(content, "configs", task, "metadata", _OWN, key)
     value = content["results"][task][key]
-    if isinstance(own, dict) and own.get("value") == value:
+    if isinstance(own, dict) and own.get("value") == value and own.keys() >= _FIELDS:
         return dict(own)
     metric, _, name = key.partition(",")
     error = content["results"][task].get(f"{metric}{_STDERR},{name}" if name else metric + _STDERR)
-    half = Z95 * error if is_number(error) else None
+    half = Z95 * error if is_number(error) and error >= 0 else None
     is_higher = _get(content, "higher_is_better", task, metric)
     return {
         "model": _find_model(content, stem),
@@ -161,8 +167,8 @@ def _build_entry(content: Mapping[str, Any], task: str, key: str, stem: str) -> 
         "not_measured": "See the task's own description; the harness counts what it cannot parse"
         " as wrong, so unscored is not known.",
         "stderr": error if half is not None else None,
-        "n_shot": _get(content, "n-shot", task),
-        "version": _get(content, "versions", task),
+        "n_shot": _get_plain(content, "n-shot", task),
+        "version": _get_plain(content, "versions", task),
     }
 
 
@@ -184,14 +190,14 @@ def _find_model(content: Mapping[str, Any], stem: str) -> str:
 
 def _count_rows(content: Mapping[str, Any], task: str) -> int | None:
     count = _get(content, "n-samples", task, "effective")
-    if isinstance(count, int) and not isinstance(count, bool):
+    if isinstance(count, int) and is_number(count) and count >= 0:
         return count
     samples = _get(content, "samples", task)
     return len(samples) if isinstance(samples, list) else None
 
 
 def _compute_stderr(entry: Entry) -> float | str:
-    """Of a rate from its counts (ddof=1, as the harness), of a mean from what is given."""
+    """As given, or of a rate from its counts (ddof=1, as the harness has it); else its `N/A`."""
     for name in ("standard_error", "stderr"):
         if is_number(entry.get(name)):
             return float(entry[name])
@@ -199,14 +205,18 @@ def _compute_stderr(entry: Entry) -> float | str:
     if k is not None and n and n > 1:
         scale = value / (k / n) if k else 1.0
         return float(scale * math.sqrt(k / n * (1 - k / n) / (n - 1)))
-    if str(entry.get("method", "")).startswith("normal") and entry.get("ci_high") is not None:
-        return float((entry["ci_high"] - entry["ci_low"]) / (2 * Z95))
     return "N/A"
 
 
 def _split(metric: str) -> tuple[str, str]:
     name, _, filter_name = metric.partition(",")
     return name, filter_name or "none"
+
+
+def _get_plain(content: Any, *keys: str) -> str | int | float | None:
+    """As `_get`, where the value is text or a number, else None."""
+    value = _get(content, *keys)
+    return value if isinstance(value, str) or is_number(value) else None
 
 
 def _get(content: Any, *keys: str) -> Any:

@@ -145,6 +145,8 @@ def score_mean(measure: Measure, place: Place, values: Iterable[float | None]) -
     mean = compute_mean(sums, measure.low, measure.high, where)
     finite = abs(measure.low) != float("inf") and abs(measure.high) != float("inf")
     bounds = {"low_bound": mean.low_bound, "high_bound": mean.high_bound} if finite else {}
+    if sums.n > 1:
+        bounds["standard_error"] = (sums.squares / (sums.n - 1) / sums.n) ** 0.5
     return Score(
         measure,
         place.model,
