@@ -39,6 +39,9 @@ class RewardEngineConfig(Config):
     form: Literal["pair", "chat", "hh"] = "pair"
     """How the texts are put: `pair`: (prompt, response) as the tokenizer joins two texts; `chat`:
     the model's chat template; `hh`: Human and Assistant turns in one text."""
+    label: str | None = None
+    """Which logit is the reward, by its name in `id2label` or its number; needed where the model
+    has several."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Precision of the weights."""
     max_length: int = Field(default=512, ge=8)
@@ -58,6 +61,9 @@ class ModerationEngineConfig(Config):
     """Endpoint; `$OPENAI_BASE_URL` or OpenAI's own by default."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key; the key itself is never configured."""
+    form: Literal["response", "dialogue"] = "response"
+    """What is sent: `response`: the answer alone; `dialogue`: the prompt before it, each turn with
+    its role."""
     allow_private: bool = False
     """Allow an endpoint on a private or link-local address; loopback is always allowed."""
     resources: OpenAIResources = OpenAIResources()

@@ -11,7 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from alignray.config.inference import EngineConfig, SamplingParams
+from alignray.config.inference import SamplingParams
+from alignray.config.judge_engines import AnyEngineConfig
 from alignray.records import Message
 
 
@@ -57,6 +58,8 @@ class Output:
     logp: float | None = None
     """Sum of the token log-probabilities, where the engine gives it."""
     label_logps: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    """Named numbers of an engine that writes no text, each finite: `{"reward": -1.8}`."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Engine(Protocol):
         """Ends the engine and its processes, hung or not. May be called twice."""
 
 
-def build_engine(config: EngineConfig) -> Engine:
+def build_engine(config: AnyEngineConfig) -> Engine:
     """The engine that a configuration describes, not yet started."""
     if config.type == "vllm":
         from alignray.inference.vllm_engine import VLLMEngine
@@ -139,14 +142,25 @@ def build_engine(config: EngineConfig) -> Engine:
         from alignray.inference.openai_engine import OpenAIEngine
 
         return OpenAIEngine(config)
+    if config.type == "reward":
+        from alignray.inference.reward_engine import RewardEngine
+
+        return RewardEngine(config)
+    if config.type == "moderation":
+        from alignray.inference.moderation_engine import ModerationEngine
+
+        return ModerationEngine(config)
     from alignray.inference.fake_engine import FakeEngine
 
     return FakeEngine(config)
 
 
-def get_model_label(config: EngineConfig, adapter: str | None = None) -> str:
+def get_model_label(config: AnyEngineConfig, adapter: str | None = None) -> str:
     """How rows name the model that answered: `model`, or `model:adapter`."""
-    name = config.model_name_or_path if config.type == "vllm" else config.model
+    if config.type == "vllm" or config.type == "reward":
+        name = config.model_name_or_path
+    else:
+        name = config.model
     base = name.rstrip("/").rsplit("/", 1)[-1]
     return base if adapter is None else f"{base}:{adapter}"
 

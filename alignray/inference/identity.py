@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from alignray.chat import ENCODING_VERSION
-from alignray.config.inference import EngineConfig
+from alignray.config.judge_engines import AnyEngineConfig
+from alignray.inference.reward_text import TEXT_VERSION
 from alignray.models import compute_model_identity
 
 
-def describe_engine(config: EngineConfig, adapter: str | None = None) -> dict[str, Any]:
+def describe_engine(config: AnyEngineConfig, adapter: str | None = None) -> dict[str, Any]:
     """The parts of an engine that decide its answers, as JSON-ready values.
 
     A local model counts by the content of its files, tokenizer and chat template among them.
@@ -24,4 +25,7 @@ def describe_engine(config: EngineConfig, adapter: str | None = None) -> dict[st
         identity["model"] = compute_model_identity(config.model_name_or_path, config.model_revision)
         if adapter is not None:
             identity["adapter"] = compute_model_identity(config.adapters[adapter])
+    if config.type == "reward":
+        identity["encoding_version"] = f"{ENCODING_VERSION}.{TEXT_VERSION}"
+        identity["model"] = compute_model_identity(config.model_name_or_path, config.model_revision)
     return identity

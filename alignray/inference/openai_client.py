@@ -17,6 +17,7 @@ import httpx2
 import openai
 
 from alignray.config.inference import OpenAIEngineConfig
+from alignray.config.judge_engines import ModerationEngineConfig
 from alignray.errors import EngineError
 from alignray.inference.endpoints import Endpoint
 from alignray.inference.engine import RequestFailed
@@ -24,12 +25,14 @@ from alignray.inference.openai_response import Trouble, classify_status
 from alignray.inference.pinned_transport import PinnedTransport
 from alignray.inference.retry import parse_retry_after
 
+ServerConfig = OpenAIEngineConfig | ModerationEngineConfig
+
 _CONNECT_SECONDS = 10.0
 _OPTIONAL_STATUSES = (403, 501)
 """A key may be good for chat and not for the list of models."""
 
 
-def read_key(config: OpenAIEngineConfig, host: str) -> str:
+def read_key(config: ServerConfig, host: str) -> str:
     """The key from the environment variable that the configuration names.
 
     Raises:
@@ -45,7 +48,7 @@ def read_key(config: OpenAIEngineConfig, host: str) -> str:
     return key or "none"
 
 
-def build_client(config: OpenAIEngineConfig, endpoint: Endpoint, key: str) -> openai.AsyncOpenAI:
+def build_client(config: ServerConfig, endpoint: Endpoint, key: str) -> openai.AsyncOpenAI:
     """A client that talks to one endpoint: pinned addresses, no redirects, no retries."""
     resources = config.resources
     slots = resources.max_concurrent_requests
@@ -77,6 +80,13 @@ async def request_chat(client: openai.AsyncOpenAI, body: dict[str, Any], seconds
         RequestFailed: an HTTP 200 whose body is not JSON.
     """
     return await _try(client.chat.completions.with_raw_response.create(**body), seconds)
+
+
+async def request_moderation(
+    client: openai.AsyncOpenAI, body: dict[str, Any], seconds: float
+) -> Any:
+    """One try of `POST /moderations`, as `request_chat`."""
+    return await _try(client.moderations.with_raw_response.create(**body), seconds)
 
 
 async def request_models(client: openai.AsyncOpenAI, seconds: float) -> Any:

@@ -1,6 +1,6 @@
 """Any OpenAI-compatible HTTP server as an engine.
 
-    request -> slot (throttle.py) -> tries (attempts.py) -> HTTP (openai_client.py) -> Result
+    request -> body (openai_request.py) -> openai_session.py -> openai_response.py -> Result
 
 An engine here is a client: what dies is the server, and that shows as requests that fail. A
 request ends as answered, rejected (the row is at fault), or failed after its tries. The engine
@@ -14,36 +14,24 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-import openai
 
 from alignray.config.inference import OpenAIEngineConfig, SamplingParams
 from alignray.errors import EngineError
-from alignray.inference.attempts import Attempts, Hopeless, Sleep, explain_end
-from alignray.inference.endpoints import DEFAULT_URL, Resolver, resolve_endpoint, resolve_host
+from alignray.inference.attempts import Sleep
+from alignray.inference.endpoints import Resolver, resolve_host
 from alignray.inference.engine import (
-    EngineDead,
     Output,
     Request,
     RequestFailed,
     RequestRejected,
     Result,
 )
-from alignray.inference.openai_client import (
-    build_client,
-    read_key,
-    request_chat,
-    request_models,
-)
+from alignray.inference.openai_client import request_chat, request_models
 from alignray.inference.openai_request import build_body
 from alignray.inference.openai_response import list_model_ids, parse_answer
-from alignray.inference.retry import MIN_RETRIES, RetryBudget
-from alignray.inference.throttle import Throttle
+from alignray.inference.openai_session import OpenAISession
 
-_START_TRIES = 3
 _FIRST_TOKENS = 16
 """Length of the first request: some reasoning models refuse less."""
 
@@ -64,20 +52,8 @@ class OpenAIEngine:
         sleep: Sleep = asyncio.sleep,
         resolve: Resolver = resolve_host,
     ) -> None:
-        slots = config.resources.max_concurrent_requests
         self._config = config
-        self._resolve = resolve
-        self._throttle = Throttle(slots)
-        self._attempts = Attempts(
-            RetryBudget(config.resources.retry_budget, max(MIN_RETRIES, 2 * slots)),
-            self._throttle,
-            config.resources.max_backoff_seconds,
-            sleep,
-        )
-        self._client: openai.AsyncOpenAI | None = None
-        self._stopped: asyncio.Future[None] | None = None
-        self._fatal: EngineError | None = None
-        self._where = config.model
+        self._session = OpenAISession(config, sleep, resolve)
 
     @property
     def max_sequences(self) -> int:
@@ -91,12 +67,12 @@ class OpenAIEngine:
     @property
     def progress(self) -> int:
         """Tries that ended, in whatever way: waiting for a busy server is no hang."""
-        return self._attempts.ended
+        return self._session.attempts.ended
 
     @property
     def retries(self) -> int:
         """Retries counted against the budget."""
-        return self._attempts.budget.retries
+        return self._session.attempts.budget.retries
 
     async def start(self) -> None:
         """Checks URL and key, asks for the models, and sends a first request if that proves little.
@@ -104,19 +80,7 @@ class OpenAIEngine:
         Raises:
             EngineError: the URL is not allowed, the key is refused, or the model does not answer.
         """
-        url = self._config.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
-        endpoint = await asyncio.to_thread(
-            resolve_endpoint,
-            url,
-            allow_private=self._config.allow_private,
-            resolve=self._resolve,
-        )
-        self._where = f"{self._config.model} at {endpoint.host}"
-        key = read_key(self._config, endpoint.host)
-        await self._close()
-        self._client = build_client(self._config, endpoint, key)
-        self._stopped = asyncio.get_running_loop().create_future()
-        self._fatal = None
+        await self._session.open()
         await self._prove()
 
     async def generate(self, request: Request) -> Result:
@@ -128,35 +92,17 @@ class OpenAIEngine:
             EngineError: no request can be answered any more.
             EngineDead: stopped.
         """
-        if self._fatal is not None:
-            raise self._fatal
-        if self._stopped is None or self._stopped.done():
-            raise EngineDead("not running")
-        work = asyncio.ensure_future(self._answer(request))
-        try:
-            await asyncio.wait((work, self._stopped), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            work.cancel()  # no effect on work that is done
-        if not work.done():
-            raise EngineDead("stopped while it was answering")
-        return work.result()
+        return await self._session.guard(lambda: self._answer(request))
 
     async def stop(self) -> None:
         """Closes the connections; requests under way end with `EngineDead`."""
-        if self._stopped is not None and not self._stopped.done():
-            self._stopped.set_result(None)
-        await self._close()
-
-    async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        await self._session.close()
 
     async def _answer(self, request: Request) -> Result:
         outputs: list[Output] = []
         prompt_tokens = cached_tokens = 0
         max_tries = self._config.resources.max_tries
-        async with self._throttle.slot():
+        async with self._session.throttle.slot():
             while len(outputs) < request.sampling.n:
                 part = _skip_outputs(request, len(outputs))
                 payload = await self._ask(build_body(part, self._config), max_tries)
@@ -167,26 +113,14 @@ class OpenAIEngine:
         return Result(outputs, prompt_tokens, cached_tokens)
 
     async def _ask(self, body: dict[str, Any], max_tries: int) -> Any:
-        return await self._try(
+        return await self._session.ask(
             lambda client, seconds: request_chat(client, body, seconds), max_tries
         )
 
-    async def _try(
-        self, send: Callable[[openai.AsyncOpenAI, float], Awaitable[Any]], max_tries: int
-    ) -> Any:
-        client, seconds = self._client, self._config.resources.timeout_seconds
-        if client is None:
-            raise EngineDead("not running")
-        try:
-            return await self._attempts.run(lambda: send(client, seconds), max_tries)
-        except Hopeless as end:
-            self._fatal = explain_end(end, self._where, self._config.api_key_env)
-            raise self._fatal from end
-
     async def _prove(self) -> None:
-        tries = min(_START_TRIES, self._config.resources.max_tries)
+        tries = self._session.start_tries
         try:
-            known = list_model_ids(await self._try(request_models, tries))
+            known = list_model_ids(await self._session.ask(request_models, tries))
         except (RequestRejected, RequestFailed):
             known = []
         if self._config.model in known:
@@ -196,7 +130,7 @@ class OpenAIEngine:
             parse_answer(reply, _FIRST_REQUEST, self._config)
         except (RequestRejected, RequestFailed) as error:
             raise EngineError(
-                self._where,
+                self._session.where,
                 f"a first request ended with: {error.reason}",
                 "an answer",
                 f"its models: {', '.join(known[:8])}" if known else "check base_url and model",

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignray.config.inference import EngineConfig, VLLMEngineConfig
+from alignray.config.judge_engines import AnyEngineConfig
 from alignray.durable import compute_file_digest, make_directory, write_json
 from alignray.inference.consolidate import recover_swap
 from alignray.inference.ledger import Shard, check_salt, read_shards, remove_debris
@@ -57,9 +57,12 @@ def _set_stale_rows_aside(input_files: Sequence[Path], stage_dir: Path) -> None:
         write_json(note, digests)
 
 
-def resolve_engine(engine: EngineConfig) -> EngineConfig:
+def resolve_engine(engine: AnyEngineConfig) -> AnyEngineConfig:
     """The engine with absolute paths: actors do not share the driver's working directory."""
-    if not isinstance(engine, VLLMEngineConfig):
+    if engine.type == "reward":
+        path = resolve_model(engine.model_name_or_path)
+        return engine.model_copy(update={"model_name_or_path": path})
+    if engine.type != "vllm":
         return engine
     adapters = {name: resolve_model(path) for name, path in engine.adapters.items()}
     model = resolve_model(engine.model_name_or_path)

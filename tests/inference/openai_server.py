@@ -95,10 +95,10 @@ class OpenAIServer:
         try:
             if self.busy_above is not None and self.in_flight > self.busy_above:
                 self.turned_away += 1
-                return await _play(Fault(429, {"error": {"code": "rate_limit"}}), request)
+                return await play(Fault(429, {"error": {"code": "rate_limit"}}), request)
             fault = self._faults.popleft() if self._faults else self.rule(body)
             if fault is not None:
-                return await _play(fault, request)
+                return await play(fault, request)
             await asyncio.sleep(self.delay)
             return await self._answer(body)
         finally:
@@ -176,7 +176,8 @@ async def _start(server: OpenAIServer) -> web.AppRunner:
     return runner
 
 
-async def _play(fault: Fault, request: web.Request) -> web.StreamResponse:
+async def play(fault: Fault, request: web.Request) -> web.StreamResponse:
+    """Does to a request what the fault says."""
     if fault.kind == "stall":
         await asyncio.sleep(3600)
     if fault.kind == "drop":
