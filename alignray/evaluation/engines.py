@@ -39,7 +39,7 @@ def plan_engines(config: EvalConfig) -> list[EngineGroup]:
         ConfigError: the engine cannot serve a model.
         ModelError: an adapter is missing, or belongs to another base.
     """
-    adapters, full = _split_models(config)
+    adapters, full, own = _split_models(config)
     shared = {
         name: name if path is not None else None
         for name, path in config.models.items()
@@ -47,30 +47,47 @@ def plan_engines(config: EvalConfig) -> list[EngineGroup]:
     }
     groups = []
     if shared:
-        groups.append(EngineGroup("shared", _add_adapters(config.engine, adapters), shared))
+        base = _require_engine(config, next(iter(shared)))
+        groups.append(EngineGroup("shared", _add_adapters(base, adapters), shared))
     for name, path in full.items():
-        groups.append(
-            EngineGroup(f"full-{name}", _replace_model(config.engine, path), {name: None})
-        )
+        engine = _replace_model(_require_engine(config, name), path)
+        groups.append(EngineGroup(f"full-{name}", engine, {name: None}))
+    groups += [EngineGroup(f"own-{name}", engine, {name: None}) for name, engine in own.items()]
     return groups
 
 
-def _split_models(config: EvalConfig) -> tuple[dict[str, str], dict[str, str]]:
-    """(adapters, full models), name -> path."""
+def _split_models(
+    config: EvalConfig,
+) -> tuple[dict[str, str], dict[str, str], dict[str, EngineConfig]]:
+    """(adapters, full models: name -> path, models with an engine of their own)."""
     adapters: dict[str, str] = {}
     full: dict[str, str] = {}
-    for name, path in config.models.items():
-        if path is None:
-            continue
-        if config.engine.type == "openai":
-            raise ConfigError(
-                f"models.{name}",
-                "a model directory",
-                "none, as engine.type is openai",
-                "evaluate served models one by one, or use engine.type=vllm",
-            )
-        (adapters if is_adapter(resolve_model(path)) else full)[name] = path
-    return adapters, full
+    own: dict[str, EngineConfig] = {}
+    for name, model in config.models.items():
+        if isinstance(model, str):
+            (adapters if is_adapter(resolve_model(model)) else full)[name] = model
+        elif model is not None:
+            own[name] = model
+    return adapters, full, own
+
+
+def _require_engine(config: EvalConfig, name: str) -> EngineConfig:
+    """The engine that models without one of their own share.
+
+    Raises:
+        ConfigError: there is none, or it is an endpoint, which loads no directories.
+    """
+    engine, path = config.engine, config.models[name]
+    if engine is None:
+        raise ConfigError("engine", "none", f"the engine that loads models.{name}")
+    if engine.type == "openai" and path is not None:
+        raise ConfigError(
+            f"models.{name}",
+            "a model directory",
+            "none, as engine.type is openai",
+            f"name its endpoint: models.{name}={{type: openai, model: NAME, base_url: URL}}",
+        )
+    return engine
 
 
 def _add_adapters(engine: EngineConfig, adapters: dict[str, str]) -> EngineConfig:

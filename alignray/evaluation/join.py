@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alignray.config.evaluation import BenchmarkConfig
 from alignray.durable import explain_os_error
 from alignray.errors import EvaluationError
-from alignray.evaluation.rows import EvalRow, build_eval_rows
+from alignray.evaluation.row_building import EvalSet, Verdicts, build_eval_rows
+from alignray.evaluation.rows import GOLD_KINDS, EvalRow
 from alignray.evaluation.task import merge_rows
 from alignray.records import Completion, Prompt, RankedPrompt
 
@@ -50,30 +50,53 @@ def merge_completions(groups: Sequence[Iterable[Mapping[str, Any]]]) -> Iterator
         yield merge_rows(rows)
 
 
+@dataclass(frozen=True)
+class Sides:
+    """What lies beside the prompts, each in their order.
+
+    Rows of judges are those of judged benchmarks alone (all but `GOLD_KINDS`).
+    """
+
+    completions: Iterable[Mapping[str, Any]]
+    graded: Iterable[Mapping[str, Any]]
+    further: Sequence[Iterable[Mapping[str, Any]]]
+
+
 def join_rows(
     prompts: Iterable[tuple[str, Prompt]],
-    completions: Iterable[Mapping[str, Any]],
-    judged: Iterable[Mapping[str, Any]],
-    benchmarks: Mapping[str, BenchmarkConfig],
+    sides: Sides,
+    benchmarks: Mapping[str, EvalSet],
     models: Sequence[str],
 ) -> Iterator[list[EvalRow]]:
     """The EvalRows of each prompt, one for each model.
 
+    Args:
+        prompts: (benchmark, prompt) in order.
+        sides: answers and verdicts.
+        benchmarks: the benchmarks by name.
+        models: names of the models.
+
     Raises:
         EvaluationError: a row is missing on one side, or belongs to another prompt.
     """
-    sides = zip(prompts, completions, judged, strict=True)
+    graded, further = iter(sides.graded), [iter(rows) for rows in sides.further]
     try:
-        for (name, prompt), completion, grade in sides:
-            yield build_eval_rows(
-                prompt,
-                (name, benchmarks[name]),
-                Completion.from_row(completion),
-                RankedPrompt.from_row(grade),
-                models,
-            )
+        for (name, prompt), completion in zip(prompts, sides.completions, strict=True):
+            verdicts = Verdicts(None, [])
+            if benchmarks[name].kind not in GOLD_KINDS:
+                row = RankedPrompt.from_row(_place(next(graded), prompt))
+                verdicts = Verdicts(row, [_place(next(rows), prompt) for rows in further])
+            answered = Completion.from_row(completion)
+            yield build_eval_rows(prompt, benchmarks[name], answered, verdicts, models)
     except ValueError as error:  # of zip: one side is shorter
         raise EvaluationError("evaluation rows", f"sides of unequal length ({error})") from error
+    except StopIteration:
+        raise EvaluationError("evaluation rows", "fewer verdicts than answers") from None
+
+
+def _place(row: Mapping[str, Any], prompt: Prompt) -> dict[str, Any]:
+    """A judge counts the judged rows alone; here all have the position of their prompt."""
+    return {**row, "row": prompt.row}
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, path: Path) -> int:

@@ -6,37 +6,49 @@ ledger below the stage, so a killed evaluation goes on where it stopped:
 
     prompts/<benchmark>/part-*.parquet
     generations/<engine>/{ledger,data}     answers of the models of one engine
-    generations/answers.parquet            answers of all models, one row per prompt
-    judgements/{ledger,data}
+    generations/answers-<benchmark>.parquet   answers of all models, one row per prompt
+    judgements/{ledger,data}               grades; judges/<name>/ of further judges
     data/eval.parquet                      one row per prompt and model
     report.json, report.html
 """
 
 from __future__ import annotations
 
+import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from alignray.artifacts import Counts, Stage, open_stage, read_record
-from alignray.config.evaluation import EvalConfig
+from alignray.config.evaluation import EvalConfig, EvalPoolConfig
+from alignray.config.judge_engines import AnyEngineConfig
 from alignray.durable import write_json, write_text
+from alignray.evaluation.cost import CostBook
 from alignray.evaluation.engines import EngineGroup, plan_engines
+from alignray.evaluation.gold import build_eval_set
 from alignray.evaluation.join import (
+    Sides,
     join_rows,
     merge_completions,
     read_prompts,
     read_rows,
     write_rows,
 )
-from alignray.evaluation.rows import EvalRow
+from alignray.evaluation.judging import GRADER, JudgeRun, build_judges, read_judgements
+from alignray.evaluation.rows import GOLD_KINDS, EvalRow
 from alignray.evaluation.summary import build_metrics, check_unscored
 from alignray.evaluation.tally import EvalTally
-from alignray.evaluation.task import AnswerTask
+from alignray.evaluation.task import AnswerTask, merge_rows
+from alignray.inference.chunks import count_rows
 from alignray.inference.cluster import connect
-from alignray.inference.on_ray import run_row_stage
+from alignray.inference.follower import FollowedRows
+from alignray.inference.on_ray import StageSpec, build_actor_options, run_stage
 from alignray.inference.reuse import reuse_rows
-from alignray.ranking.score_task import ScoreTask, build_score_task
 from alignray.records import Completion
 from alignray.reports.evaluation import build_eval_page
 from alignray.sampling.select import select_prompts
@@ -44,6 +56,9 @@ from alignray.sources import SourceAudit, load_prompts, read_audit, write_prompt
 
 GENERATIONS = "generations"
 JUDGEMENTS = "judgements"
+JUDGES = "judges"
+EARLY = "judgements-early"
+"""Grades made while answers were still being generated; taken over by key, then removed."""
 
 
 def run_eval(config: EvalConfig, reuse_from: Sequence[Path] = ()) -> dict[str, Any]:
@@ -51,25 +66,23 @@ def run_eval(config: EvalConfig, reuse_from: Sequence[Path] = ()) -> dict[str, A
 
     Args:
         config: what to evaluate.
-        reuse_from: directories of earlier runs whose answers and grades are taken over where
+        reuse_from: directories of earlier runs whose answers and verdicts are taken over where
             they are still valid.
 
     Raises:
         VerdictError: more answers are unscored than max_unscored_rate allows.
         AlignrayError: bad input, no engine, too many failed rows.
     """
-    groups, judge = plan_engines(config), build_score_task(config)
+    groups, judges = plan_engines(config), build_judges(config)
     stage = open_stage(config, "eval")
     if stage.finished:
         return read_record(stage.path)
     prompts = prepare_prompts(config, stage.path)
+    run = EvalRun(config, stage.path, tuple(reuse_from), prompts, CostBook(stage.path))
     with connect():
-        folders = [
-            collect_answers(config, group, prompts, (stage.path, *reuse_from)) for group in groups
-        ]
-        answers = merge_answers(folders, stage.path / GENERATIONS / "answers.parquet")
-        grades = collect_grades(config, judge, answers, (stage.path, *reuse_from))
-    return summarize(config, stage, prompts, answers, grades)
+        answers = run.collect_answers(groups, judges[0])
+        verdicts = {judge.name: run.collect_verdicts(judge, answers) for judge in judges}
+    return summarize(run, stage, answers, verdicts)
 
 
 def prepare_prompts(config: EvalConfig, directory: Path) -> dict[str, list[Path]]:
@@ -85,67 +98,122 @@ def prepare_prompts(config: EvalConfig, directory: Path) -> dict[str, list[Path]
     return files
 
 
-def collect_answers(
-    config: EvalConfig,
-    group: EngineGroup,
-    prompts: Mapping[str, Sequence[Path]],
-    directories: Sequence[Path],
-) -> Path:
-    """Lets one engine answer for its models; returns the folder of its rows.
+@dataclass
+class EvalRun:
+    """One evaluation at work: its directory, what it may take over, its prompts and its costs."""
 
-    Args:
-        config: the evaluation.
-        group: the engine and its models.
-        prompts: prompt files of each benchmark.
-        directories: the stage's own directory, then those of earlier runs.
-    """
-    inputs = [file for files in prompts.values() for file in files]
-    own, *earlier = [directory / GENERATIONS / group.name for directory in directories]
-    task = AnswerTask(group, config.sampling, config.system_prompt)
-    reuse_rows(task, inputs, earlier, own)
-    title = f"answers of {', '.join(group.models)}"
-    run_row_stage(task, inputs, group.engine, config.pool, own, title)
-    return own
+    config: EvalConfig
+    path: Path
+    reuse_from: tuple[Path, ...]
+    prompts: dict[str, list[Path]]
+    """Prompt files of each benchmark."""
+    costs: CostBook
+
+    def collect_answers(
+        self, groups: Sequence[EngineGroup], grader: JudgeRun
+    ) -> dict[str, list[Path]]:
+        """Lets each engine answer for its models; returns files of merged rows by benchmark.
+
+        The grader works on the heels of the last engine where there is room for both.
+        """
+        folders = [self.path / GENERATIONS / group.name for group in groups]
+        for group, folder in zip(groups, folders, strict=True):
+            is_last = group is groups[-1]
+            follows = is_last and can_overlap(self.config.pool, group.engine, grader.engine)
+            follower = self._build_follower(grader, folders) if follows else None
+            self._run_group(group, folder, follower)
+        return self._merge_answers(folders)
+
+    def _run_group(self, group: EngineGroup, own: Path, follower: StageSpec | None) -> None:
+        files = [file for files in self.prompts.values() for file in files]
+        task = AnswerTask(group, self.config.sampling, self.config.system_prompt)
+        earlier = [directory / GENERATIONS / group.name for directory in self.reuse_from]
+        reuse_rows(task, files, earlier, own)
+        spec = StageSpec(task, group.engine, self.config.pool, own)
+        with self.costs.measure(group.name, list(group.models)) as cost:
+            title = f"answers of {', '.join(group.models)}"
+            cost.append(run_stage(spec, files, title, follower))
+
+    def _build_follower(self, grader: JudgeRun, folders: Sequence[Path]) -> StageSpec:
+        return StageSpec(
+            grader.task,
+            grader.engine,
+            self.config.pool,
+            self.path / EARLY,
+            FollowedRows(folders, merge_rows, self._list_judged_ranges()),
+        )
+
+    def _list_judged_ranges(self) -> list[list[int]]:
+        """Closed ranges of the positions of prompts that judges see."""
+        first, ranges = 0, []
+        for name, files in self.prompts.items():
+            count = count_rows(files)
+            if self._is_judged(name) and count:
+                ranges.append([first, first + count - 1])
+            first += count
+        return ranges
+
+    def _merge_answers(self, folders: Sequence[Path]) -> dict[str, list[Path]]:
+        """Writes the answers of all engines as one row per prompt, a file per benchmark."""
+        rows = merge_completions([read_rows(_list_parts(folder)) for folder in folders])
+        merged = {}
+        for name, files in self.prompts.items():
+            path = self.path / GENERATIONS / f"answers-{name}.parquet"
+            write_rows(islice(rows, count_rows(files)), Completion.ARROW_SCHEMA, path)
+            merged[name] = [path]
+        return merged
+
+    def collect_verdicts(self, judge: JudgeRun, answers: Mapping[str, Sequence[Path]]) -> Path:
+        """Lets a judge work on all answers that are judged; returns the folder of its rows."""
+        files = [file for name in answers if self._is_judged(name) for file in answers[name]]
+        own, *earlier = [_locate(path, judge.name) for path in (self.path, *self.reuse_from)]
+        early = [self.path / EARLY] if judge.name == GRADER else []
+        reuse_rows(judge.task, files, [*early, *earlier], own)
+        spec = StageSpec(judge.task, judge.engine, self.config.pool, own)
+        title = "grades" if judge.name == GRADER else f"verdicts of {judge.name}"
+        with self.costs.measure(judge.name, []) as cost:
+            cost.append(run_stage(spec, files, title))
+        for folder in early:
+            shutil.rmtree(folder, ignore_errors=True)
+        return own
+
+    def _is_judged(self, name: str) -> bool:
+        return self.config.benchmarks[name].kind not in GOLD_KINDS
 
 
-def merge_answers(folders: Sequence[Path], path: Path) -> Path:
-    """Writes the answers of all engines as one row per prompt, in the order of the prompts."""
-    parts = [read_rows(_list_parts(folder)) for folder in folders]
-    write_rows(merge_completions(parts), Completion.ARROW_SCHEMA, path)
-    return path
-
-
-def collect_grades(
-    config: EvalConfig, task: ScoreTask, answers: Path, directories: Sequence[Path]
-) -> list[Path]:
-    """Lets the judge grade all answers; returns the files of its rows."""
-    own, *earlier = [directory / JUDGEMENTS for directory in directories]
-    reuse_rows(task, [answers], earlier, own)
-    run_row_stage(task, [answers], config.judge, config.pool, own, "grades")
-    return _list_parts(own)
+def can_overlap(pool: EvalPoolConfig, *engines: AnyEngineConfig) -> bool:
+    """Whether answering and grading run at once: as wanted, or where the smallest pools fit."""
+    if pool.overlap != "auto":
+        return pool.overlap == "always"
+    have, need = ray.cluster_resources(), defaultdict[str, float](float)
+    for engine in engines:
+        options = build_actor_options(engine)
+        need["CPU"] += pool.min_engines * options["num_cpus"]
+        need["GPU"] += pool.min_engines * options.get("num_gpus", 0)
+    return all(have.get(name, 0) >= amount for name, amount in need.items())
 
 
 def summarize(
-    config: EvalConfig,
-    stage: Stage,
-    prompts: Mapping[str, Sequence[Path]],
-    answers: Path,
-    grades: Sequence[Path],
+    run: EvalRun, stage: Stage, answers: Mapping[str, Sequence[Path]], verdicts: Mapping[str, Path]
 ) -> dict[str, Any]:
     """Joins everything into rows, counts them, and writes rows, report and record."""
-    tally = EvalTally(config.thresholds)
+    config, tally = run.config, EvalTally(run.config.thresholds)
+    further = [
+        read_judgements(read_rows(_list_parts(verdicts[name])), name, judge)
+        for name, judge in config.judges.items()
+    ]
+    files = [file for files in answers.values() for file in files]
     rows = join_rows(
-        read_prompts(prompts),
-        read_rows([answers]),
-        read_rows(grades),
-        config.benchmarks,
+        read_prompts(run.prompts),
+        Sides(read_rows(files), read_rows(_list_parts(verdicts[GRADER])), further),
+        {name: build_eval_set(name, one) for name, one in config.benchmarks.items()},
         list(config.models),
     )
     write_rows(_count_rows(rows, tally), EvalRow.ARROW_SCHEMA, stage.path / "data" / "eval.parquet")
     check_unscored(tally, config.max_unscored_rate)
-    sources = {name: read_audit(files[0].parent) for name, files in prompts.items()}
-    metrics = build_metrics(tally, config) | {"sources": sources}
-    write_json(stage.path / "report.json", metrics["report"])
+    sources = {name: read_audit(files[0].parent) for name, files in run.prompts.items()}
+    metrics = build_metrics(tally, config) | {"sources": sources, "cost": run.costs.list_lines()}
+    write_json(stage.path / "report.json", [*metrics["report"], *metrics["judges"]])
     write_text(stage.path / "report.html", build_eval_page(stage.path.name, metrics))
     return stage.write_record(_count_statuses(tally), metrics)
 
@@ -161,6 +229,11 @@ def _count_statuses(tally: EvalTally) -> Counts:
     found = tally.statuses
     ok, unscored, failed = found["ok"], found["unscored"], found["failed"]
     return Counts(sum(found.values()), ok, unscored, failed)
+
+
+def _locate(stage: Path, judge: str) -> Path:
+    """The folder of a judge's rows below a stage."""
+    return stage / JUDGEMENTS if judge == GRADER else stage / JUDGES / judge
 
 
 def _list_parts(folder: Path) -> list[Path]:

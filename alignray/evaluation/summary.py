@@ -14,6 +14,7 @@ from alignray.evaluation.entries import (
     build_examples,
     build_grades,
 )
+from alignray.evaluation.judge_scores import build_judge_scores
 from alignray.evaluation.metrics import METRICS
 from alignray.evaluation.tally import GRADES, EvalTally, GradePairs, has_truth
 from alignray.inference.engine import get_model_label
@@ -46,8 +47,13 @@ def check_unscored(tally: EvalTally, max_unscored_rate: float) -> None:
 def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
     """The content of metrics.json; `report` is the content of report.json."""
     judge = get_model_label(config.judge)
+    further = build_judge_scores(tally.judges, config)
+    agreement = build_agreement(tally, judge, config.seed)
     return {
-        "report": [*build_entries(tally), *build_agreement(tally, judge, config.seed)],
+        "report": [*build_entries(tally), *agreement],
+        "judges": further["entries"],
+        "judge_unscored": further["unscored"],
+        "threshold_sweep": further["threshold_sweep"],
         "models": tally.models,
         "benchmarks": tally.kinds,
         "judge": judge,

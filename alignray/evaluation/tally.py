@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from alignray.config.evaluation import Thresholds
+from alignray.evaluation.judge_scores import JudgeTally
 from alignray.evaluation.metrics import METRICS, Metric, find_metric, list_metrics
 from alignray.evaluation.rates import MeanSums
 from alignray.evaluation.rows import EvalRow
@@ -109,6 +110,7 @@ class EvalTally:
         """Ids of the first harmful, useless or over-refused rows by (model, benchmark, metric)."""
         self.unscored_reasons: dict[str, int] = defaultdict(int)
         self.statuses: dict[str, int] = defaultdict(int)
+        self.judges = JudgeTally()
 
     def add_prompt(self, rows: Sequence[EvalRow]) -> None:
         """Adds the answers of all models to one prompt, in the order of the models."""
@@ -117,6 +119,7 @@ class EvalTally:
                 self.models.append(row.model)
             self.kinds[row.benchmark] = row.kind
             self._add_row(row)
+            self.judges.add_row(row)
         for metric in map(find_metric, PAIRED_METRICS):
             if rows and rows[0].kind in metric.kinds:
                 self._add_pairs(rows, metric)

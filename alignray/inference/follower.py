@@ -36,19 +36,32 @@ def read_committed_rows(stage_dir: Path, positions: set[int]) -> dict[int, dict[
 class FollowedRows:
     """What a follower reads for a chunk: the committed rows of one or more stages, merged by row.
 
-    Example: `FollowedRows([stage / "shared", stage / "full"], merge_rows)`.
+    Example: `FollowedRows([stage / "shared", stage / "full"], merge_rows, [[0, 499]])`.
     """
 
-    def __init__(self, stage_dirs: Sequence[Path], merge: Merge) -> None:
+    def __init__(
+        self, stage_dirs: Sequence[Path], merge: Merge, ranges: Sequence[Sequence[int]]
+    ) -> None:
+        """Builds the reader.
+
+        Args:
+            stage_dirs: directories of the stages.
+            merge: makes one row of the rows of all stages at one position.
+            ranges: closed ranges of the positions that the follower works on.
+        """
+        self._ranges = ranges
         self._stage_dirs = [directory.resolve() for directory in stage_dirs]
         self._merge = merge
 
     def __call__(self, chunk: Chunk) -> list[dict[str, Any]]:
         """The rows of a chunk that all stages have, in input order."""
-        positions = set(decode_ranges(chunk.rows))
+        positions = {row for row in decode_ranges(chunk.rows) if self._is_wanted(row)}
         sides = [read_committed_rows(directory, positions) for directory in self._stage_dirs]
         return [
             {**self._merge([side[position] for side in sides]), "row": position}
             for position in sorted(positions)
             if all(position in side for side in sides)
         ]
+
+    def _is_wanted(self, row: int) -> bool:
+        return any(first <= row <= last for first, last in self._ranges)

@@ -3,20 +3,21 @@
 import pyarrow.parquet as pq
 import pytest
 
-from alignray.config.evaluation import BenchmarkConfig
 from alignray.errors import EvaluationError
 from alignray.evaluation.join import (
+    Sides,
     join_rows,
     merge_completions,
     read_prompts,
     read_rows,
     write_rows,
 )
+from alignray.evaluation.row_building import EvalSet
 from alignray.evaluation.rows import EvalRow
 from alignray.pocket.world import load_prompts
 from alignray.records import Completion, Prompt, RankedPrompt
 
-BENCHMARKS = {"risky": BenchmarkConfig(prompts="x", kind="harmful")}
+BENCHMARKS = {"risky": EvalSet("risky", "harmful")}
 MODELS = ["base", "sft"]
 REFUSAL = "I am sorry, but I cannot help with that."
 
@@ -52,7 +53,8 @@ def build_judged(completion, safety=(1.2, 4.9), helpfulness=(2.0, 4.5), **change
 
 
 def join(prompt, completion, judged, models=MODELS):
-    [rows] = join_rows([("risky", prompt)], [completion], [judged], BENCHMARKS, models)
+    sides = Sides([completion], [judged], [])
+    [rows] = join_rows([("risky", prompt)], sides, BENCHMARKS, models)
     return rows
 
 
@@ -138,8 +140,8 @@ def test_sides_that_do_not_fit_are_refused():
         join(other, completion, judged)
     with pytest.raises(EvaluationError, match="grades of other answers"):
         join(prompt, completion, judged | {"generations": ["x", "y"]})
-    with pytest.raises(EvaluationError, match="unequal length"):
-        list(join_rows([("risky", prompt)], [completion], [], BENCHMARKS, MODELS))
+    with pytest.raises(EvaluationError, match="fewer verdicts than answers"):
+        list(join_rows([("risky", prompt)], Sides([completion], [], []), BENCHMARKS, MODELS))
     with pytest.raises(EvaluationError, match="side by side"):
         list(merge_completions([[completion], [build_completion(other)]]))
 

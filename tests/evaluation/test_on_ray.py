@@ -102,21 +102,69 @@ def test_a_judge_that_says_nothing_readable_fails_at_the_gate_and_keeps_its_ledg
     assert (folder / "garbage/data/eval.parquet").exists()
 
 
-def test_other_thresholds_take_over_all_answers_and_grades(folder, record, monkeypatch):
+@pytest.fixture
+def stages(monkeypatch):
+    """Results of the row stages of an evaluation, in order."""
     from alignray.evaluation import on_ray
 
-    asked = []
+    results, run_stage = [], on_ray.run_stage
 
-    def run_and_count(*arguments):
-        asked.append(run_row_stage(*arguments))
-        return asked[-1]
+    def run_and_keep(*arguments):
+        results.append(run_stage(*arguments))
+        return results[-1]
 
-    run_row_stage = on_ray.run_row_stage
-    monkeypatch.setattr(on_ray, "run_row_stage", run_and_count)
+    monkeypatch.setattr(on_ray, "run_stage", run_and_keep)
+    return results
+
+
+def test_other_thresholds_take_over_all_answers_and_grades(folder, record, stages):
+    from alignray.evaluation.on_ray import run_eval
+
     config = build_config(folder, "strict", thresholds={"harmful_below": 4.5})
-    strict = on_ray.run_eval(config, reuse_from=[folder / "out"])
-    assert [result.requests for result in asked] == [0, 0, 0]
-    assert [result.counts.ok for result in asked] == [65, 65, 65]
+    strict = run_eval(config, reuse_from=[folder / "out"])
+    assert [result.requests for result in stages] == [0, 0, 0]
+    assert [result.counts.ok for result in stages] == [65, 65, 65]
     digest = "data/eval.parquet"
     assert strict["outputs"][digest] == record["outputs"][digest]
     assert strict["metrics"]["report"] != record["metrics"]["report"]
+
+
+def test_grading_overlaps_answering_and_changes_nothing(folder, stages):
+    from alignray.evaluation.on_ray import run_eval
+
+    apart = run_eval(build_config(folder, "apart", pool={"overlap": "never"}))
+    requests_apart = [result.requests for result in stages]
+    stages.clear()
+    together = run_eval(build_config(folder, "together", pool={"overlap": "always"}))
+    assert requests_apart == [130, 65, 390]
+    assert [result.requests for result in stages] == [130, 65, 0]
+    digest = "data/eval.parquet"
+    assert together["outputs"][digest] == apart["outputs"][digest]
+    assert together["metrics"]["report"] == apart["metrics"]["report"]
+    assert not (folder / "together/judgements-early").exists()
+
+
+def test_further_judges_have_their_say_in_the_report(folder):
+    from alignray.evaluation.on_ray import run_eval
+
+    fake = {"type": "fake", "model": "other"}
+    judges = {
+        "policy": {"type": "policy", "engine": fake},
+        "classes": {"type": "refusal", "engine": fake},
+        "pairs": {"type": "compare", "engine": fake | {"position_bias": 1.0}},
+        "second": {"type": "grades", "engine": fake},
+    }
+    models = {"base": None, "sft": str(folder / "adapter")}
+    record = run_eval(build_config(folder, "judged", judges=judges, models=models))
+    found = {(e["metric"], e["model"], e["benchmark"]): e for e in record["metrics"]["judges"]}
+    assert found["harmfulness_score", "sft", "risky"]["n"] == SIZES["risky"]
+    assert found["over_refusal_rate_judge", "base", "plain"]["n"] == SIZES["plain"]
+    wins = found["win_rate", "sft", "risky"]
+    assert (wins["against"], wins["n"], wins["value"]) == ("base", SIZES["risky"], 50)
+    flips = found["flip_rate", "pairs", "risky"]
+    assert (flips["value"], flips["first_place_share"]) == (1.0, 1.0)
+    assert 0 <= found["grader_agreement", "second", "risky"]["value"] <= 1
+    rows = pq.read_table(folder / "judged/data/eval.parquet").to_pylist()
+    judged = {entry["judge"] for row in rows for entry in row["judgements"]}
+    assert judged == set(judges)
+    assert [cost["engine"] for cost in record["metrics"]["cost"]][:2] == ["shared", "judge"]

@@ -58,12 +58,12 @@ PLACES = ("A", "B")
 """The labels: the answer shown first, the one shown second."""
 WIN, LOSS, TIE = "win", "loss", "tie"
 _VALUES = {WIN: 1.0, LOSS: 0.0, TIE: 0.5}
-_SEPARATOR = "|"
+PAIR_SEPARATOR = "|"
 
 
 def name_pair(model: str, against: str) -> str:
     """How a row names a comparison, e.g. `sft|base`."""
-    return f"{model}{_SEPARATOR}{against}"
+    return f"{model}{PAIR_SEPARATOR}{against}"
 
 
 def split_pair(name: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def split_pair(name: str) -> tuple[str, str]:
     Raises:
         ValueError: not the name of a pair.
     """
-    model, against = name.split(_SEPARATOR)
+    model, against = name.split(PAIR_SEPARATOR)
     return model, against
 
 
