@@ -195,12 +195,26 @@ def _run_score(arguments: list[str], place: list[Path]) -> int:
     return 0
 
 
+def _run_benchmarks(arguments: list[str], place: list[Path]) -> int:
+    from alignray.evaluation.benchmarks.table import run_benchmarks
+
+    parsed = _parse("benchmarks", arguments, [], ["--json"])
+    names = parsed.overrides
+    if len(names) > 1:
+        raise ConfigError(
+            "arguments", f"{names[1]!r}", "one NAME", "see alignray benchmarks --help"
+        )
+    print(run_benchmarks(names[0] if names else None, parsed.json))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
     "plan": _run_plan,
     "run": _run_recipe,
     "status": _run_status,
     "report": _run_report,
     "score": _run_score,
+    "benchmarks": _run_benchmarks,
     "data": _run_data,
     "doctor": _run_doctor,
 }

@@ -19,6 +19,7 @@ recipes:
   report DIR                                                write report.json and report.html again
 
   score METRIC FILE... [key=value ...] [--json]             a metric out of files alone
+  benchmarks [NAME] [--json]                                the table of benchmarks, or one of them
   data check FILE [verb=sft|dpo] [key=value ...] [--json]   what rows become in training
   doctor [--json]                                           what this machine can run
   --version
@@ -94,6 +95,27 @@ A metric out of files alone, ours or a publisher's, with intervals; no model and
 `scores` (entries of report.json), `details` (sweeps, tables, ids), `notes`.
 
 {scorers}""",
+    "benchmarks": """usage: alignray benchmarks [NAME] [--json]
+
+The benchmarks that `alignray eval` knows by name: name, kind, number of prompts, licence, source,
+caveat; with NAME (or the path of a YAML file) all that one row says, and where its copy is.
+
+In a recipe `benchmarks: {xs: xstest}` or `{xs: {name: xstest, select: {num_prompts: 100}}}` takes
+one. Its prompts come from the key `prompts`, else from a copy in $ALIGNRAY_BENCHMARKS (in NAME/, or
+as the row's `files.patterns` call it), else from the hub. No data of others is shipped. A mixed row
+becomes one benchmark for each of its subsets: `xs-safe`, `xs-unsafe`.
+
+A benchmark of yours is one YAML file, in that folder or named by its path:
+
+  name: my-set
+  title: What it is
+  kind: harmful                     # or benign, choice, number, open, mixed
+  files: {patterns: [my_set.csv]}   # beside the YAML file, or in $ALIGNRAY_BENCHMARKS
+  prompt: {column: question}
+  category: {column: topic}
+  expected: {rows: 120, categories: {fraud: 60, theft: 60}}
+
+{keys}""",
     "doctor": """usage: alignray doctor [--json]
 
 What this machine can run, a line per finding: ok, note (something is missing or short) or bad.""",
@@ -122,6 +144,10 @@ def render_command_help(name: str) -> str:
 
     if name == "score":
         return _COMMANDS[name].replace("{scorers}", _render_scorers())
+    if name == "benchmarks":
+        from alignray.config.benchmark_spec import BenchmarkSpec
+
+        return _COMMANDS[name].replace("{keys}", render_help(BenchmarkSpec, "").strip())
     form = f"{(recipe.__doc__ or '').strip()}\n\n{render_help(recipe.RecipeFile, '').strip()}"
     return _COMMANDS[name].replace("{recipe}", form)
 

@@ -34,6 +34,8 @@ class SourceAudit:
     """Fault -> rows that have it and are kept all the same (compatibility modes)."""
     repeated: list[int] = field(default_factory=list)
     """Rows whose prompt occurred before; they are kept, with `-2`, `-3`... in their prompt_id."""
+    findings: list[str] = field(default_factory=list)
+    """What the whole source lacks or has too much of, a line each: a lost category by name."""
 
     def exclude(self, row: int, reasons: Iterable[str]) -> None:
         """Lists a row as left out."""
@@ -59,6 +61,7 @@ class SourceAudit:
             "excluded": {"count": len(excluded), "reasons": _count(self.excluded)},
             "noted": _count(self.noted),
             "repeated_prompts": {"count": len(self.repeated), "rows": list(self.repeated)},
+            **({"findings": list(self.findings)} if self.findings else {}),
         }
 
 

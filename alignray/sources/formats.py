@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -122,8 +122,15 @@ def read_text(path: Path) -> Iterator[tuple[int, Any, str | None]]:
             yield number, line.rstrip("\r\n"), None
 
 
-def read_csv(path: Path) -> Iterator[tuple[int, Any, str | None]]:
+def read_csv(
+    path: Path, columns: Sequence[str] = (), known: Sequence[str] = ()
+) -> Iterator[tuple[int, Any, str | None]]:
     """Rows below a header, all cells text (`None` and `NA` too), newlines within cells kept.
+
+    Args:
+        path: the file.
+        columns: names of the cells where the file has no header; a shorter row has the first ones.
+        known: a first row that holds one of these (in any letter case) is a header all the same.
 
     Raises:
         SourceError: no header, a repeated column, a row of another width, broken quotes.
@@ -134,15 +141,26 @@ def read_csv(path: Path) -> Iterator[tuple[int, Any, str | None]]:
     header: list[str] | None = None
     try:
         for cells in reader:
+            is_first, where = header is None, f"{path}:{first}"
             if header is None:
-                header = _check_header(cells, f"{path}:{first}")
-            elif cells:
-                yield first, _build_csv_row(header, cells, f"{path}:{first}"), None
+                header = _find_header(cells, columns, known, where)
+            if cells and not (is_first and header == cells):
+                yield first, _build_csv_row(header, cells, where), None
             first = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(
             f"{path}:{first}", f"not CSV ({error})", "quoted cells that end"
         ) from error
+
+
+def _find_header(
+    cells: list[str], columns: Sequence[str], known: Sequence[str], where: str
+) -> list[str]:
+    """The names of the columns: the first row, or `columns` where that is no header."""
+    names = {cell.strip().lower() for cell in cells}
+    if not columns or any(name.lower() in names for name in known):
+        return _check_header(cells, where)
+    return list(columns[: len(cells)])
 
 
 def _check_header(cells: list[str], where: str) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alignray.errors import SourceError
-from alignray.sources.formats import FORMATS, find_format
+from alignray.sources.formats import FORMATS, find_format, read_csv
 from alignray.sources.hub import (
     HubName,
     is_saved_dataset,
@@ -21,6 +21,7 @@ from alignray.sources.hub import (
     load_saved_rows,
     parse_hub_name,
 )
+from alignray.sources.wrapped import unwrap
 
 HUB_PREFIX = "hub:"
 _SPLIT_NAMES = ("train", "test", "validation", "valid", "val", "dev", "eval", "sft")
@@ -116,14 +117,14 @@ def _open_path(path: Path, split: str | None, prefer: Sequence[str]) -> Iterator
     if path.is_file():
         if split is not None:
             raise SourceError(f"{path}:{split}", "a split of a file", "the file's name alone")
-        return _read_file(path, path.name)
+        return read_file(path, path.name)
     if is_saved_dataset(path):
         used, values = load_saved_rows(path, split, prefer)
         return _number_rows(values, f"{path}:{used}", f"{path.name}:{used}")
     files = find_data_files(
         path, (split,) if split is not None else prefer, named=split is not None
     )
-    return (row for file in files for row in _read_file(file, file.relative_to(path).as_posix()))
+    return (row for file in files for row in read_file(file, file.relative_to(path).as_posix()))
 
 
 def _open_hub(name: HubName, revision: str, prefer: Sequence[str]) -> Iterator[SourceRow]:
@@ -180,18 +181,34 @@ def _get_split(file: Path) -> str:
     return word if word in _SPLIT_NAMES else ""
 
 
-def _read_file(file: Path, label: str) -> Iterator[SourceRow]:
+def read_file(
+    file: Path, label: str, columns: Sequence[str] = (), known: Sequence[str] = ()
+) -> Iterator[SourceRow]:
+    """The rows of one file.
+
+    Args:
+        file: the file; its name tells its format.
+        label: what records call it.
+        columns: names of the cells where it is a CSV file without a header.
+        known: names by which the first row of such a file is known to be a header.
+
+    Raises:
+        SourceError: an unknown format, an empty file, a broken row.
+    """
     form = find_format(file)
     if form is None:
         raise SourceError(str(file), f"unknown file type `{file.suffix}`", ", ".join(FORMATS))
     unit = "" if form.unit == "line" else "row "
     empty = True
     head, label_head = f"{file}:{unit}", f"{label}:{unit}"
-    for number, value, text in form.read(file):
+    headerless = columns and form.name == "CSV"
+    for number, value, text in read_csv(file, columns, known) if headerless else form.read(file):
         empty = False
-        where = f"{head}{number}"
-        values = value if isinstance(value, dict) else _build_values(value, where)
-        yield SourceRow(values, where, f"{label_head}{number}", text)
+        for part, item in unwrap(value, f"{head}{number}"):
+            where = f"{head}{number}{part}"
+            values = item if isinstance(item, dict) else _build_values(item, where)
+            own = text if not part else None
+            yield SourceRow(values, where, f"{label_head}{number}{part}", own)
     if empty:
         raise SourceError(str(file), "an empty file", f"rows of {form.name}")
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alignray.errors import SourceError
-from alignray.sources.formats import find_format
+from alignray.sources.formats import find_format, read_csv
 
 
 def read(path):
@@ -99,3 +99,28 @@ def test_what_a_name_says():
     assert find_format(Path("a.parquet.gz")) is None
     assert find_format(Path("a.gz")) is None
     assert find_format(Path("a")) is None
+
+
+def read_headerless(path, text, known=("goal",)):
+    path.write_text(text, encoding="utf-8")
+    return [(number, row) for number, row, _ in read_csv(path, ("goal", "target"), known)]
+
+
+def test_csv_without_header_takes_the_names_given(tmp_path):
+    rows = read_headerless(tmp_path / "a.csv", '\ufeffone,1\r\n"two\r\nlines",2\r\n')
+    assert rows == [
+        (1, {"goal": "one", "target": "1"}),
+        (2, {"goal": "two\r\nlines", "target": "2"}),
+    ]
+
+
+def test_csv_without_header_may_have_the_first_columns_alone(tmp_path):
+    assert read_headerless(tmp_path / "a.csv", "one\ntwo\n") == [
+        (1, {"goal": "one"}),
+        (2, {"goal": "two"}),
+    ]
+
+
+def test_a_header_is_known_by_the_column_it_must_have(tmp_path):
+    rows = read_headerless(tmp_path / "a.csv", "Goal,Other\none,1\n")
+    assert rows == [(2, {"Goal": "one", "Other": "1"})]
