@@ -28,6 +28,8 @@ from alignray.artifacts import Counts, Stage, open_stage, read_record
 from alignray.config.evaluation import EvalConfig, EvalPoolConfig
 from alignray.config.judge_engines import AnyEngineConfig
 from alignray.durable import write_json, write_text
+from alignray.evaluation.answer_form import FormTable, build_form
+from alignray.evaluation.benchmarks import load_benchmark_prompts
 from alignray.evaluation.cost import CostBook
 from alignray.evaluation.engines import EngineGroup, plan_engines
 from alignray.evaluation.gold import build_eval_set
@@ -52,7 +54,7 @@ from alignray.inference.reuse import reuse_rows
 from alignray.records import Completion
 from alignray.reports.evaluation import build_eval_page
 from alignray.sampling.select import select_prompts
-from alignray.sources import SourceAudit, load_prompts, read_audit, write_prompts
+from alignray.sources import SourceAudit, read_audit, write_prompts
 
 GENERATIONS = "generations"
 JUDGEMENTS = "judgements"
@@ -92,7 +94,7 @@ def prepare_prompts(config: EvalConfig, directory: Path) -> dict[str, list[Path]
         folder = directory / "prompts" / name
         if not folder.is_dir():
             audit = SourceAudit()
-            prompts = load_prompts(benchmark.prompts, audit=audit)
+            prompts = load_benchmark_prompts(benchmark, audit)
             write_prompts(select_prompts(prompts, benchmark.select), folder, audit=audit)
         files[name] = sorted(folder.glob("part-*.parquet"))
     return files
@@ -126,7 +128,7 @@ class EvalRun:
 
     def _run_group(self, group: EngineGroup, own: Path, follower: StageSpec | None) -> None:
         files = [file for files in self.prompts.values() for file in files]
-        task = AnswerTask(group, self.config.sampling, self.config.system_prompt)
+        task = AnswerTask(group, self._table_forms(), self.config.system_prompt)
         earlier = [directory / GENERATIONS / group.name for directory in self.reuse_from]
         reuse_rows(task, files, earlier, own)
         spec = StageSpec(task, group.engine, self.config.pool, own)
@@ -143,15 +145,31 @@ class EvalRun:
             FollowedRows(folders, merge_rows, self._list_judged_ranges()),
         )
 
+    def _table_forms(self) -> FormTable:
+        """How each prompt is answered."""
+        return FormTable(
+            [
+                (first, build_form(self.config.benchmarks[name], self.config.sampling))
+                for name, first, _ in self._list_positions()
+            ]
+        )
+
     def _list_judged_ranges(self) -> list[list[int]]:
         """Closed ranges of the positions of prompts that judges see."""
-        first, ranges = 0, []
+        return [
+            [first, first + count - 1]
+            for name, first, count in self._list_positions()
+            if self._is_judged(name)
+        ]
+
+    def _list_positions(self) -> list[tuple[str, int, int]]:
+        """(benchmark, position of its first prompt, its prompts) over all benchmarks."""
+        places, first = [], 0
         for name, files in self.prompts.items():
             count = count_rows(files)
-            if self._is_judged(name) and count:
-                ranges.append([first, first + count - 1])
+            places.append((name, first, count))
             first += count
-        return ranges
+        return places
 
     def _merge_answers(self, folders: Sequence[Path]) -> dict[str, list[Path]]:
         """Writes the answers of all engines as one row per prompt, a file per benchmark."""
