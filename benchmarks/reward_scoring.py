@@ -46,7 +46,7 @@ def build_random_reward_model(directory: Path, vocab_size: int, hidden: int, lay
         position_biased_input=False,
         type_vocab_size=0,
         num_labels=1,
-        initializer_range=0.2,
+        initializer_range=0.1,
     )
     DebertaV2ForSequenceClassification(config).save_pretrained(directory)
     return directory

@@ -4,7 +4,8 @@
 
 The batcher takes all texts that wait, cuts them into batches and works these off; what arrives
 meanwhile is the next window. A reward is the model's logit, rounded nowhere (reference system 2
-rounds to 4 digits), and in float32 it does not depend on its batch beyond 1e-5.
+rounds to 4 digits). Its neighbours in a batch do not enter it; the batch's shape does by the order
+of float32 sums, some 1e-6 of the rewards' range.
 
 The engine dies with the process that holds the model (`reward_worker.py`); `stop` kills it.
 """

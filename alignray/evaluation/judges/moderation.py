@@ -73,6 +73,18 @@ def collect_moderations(
     }
 
 
+def list_outcomes(
+    moderations: Sequence[Moderation | None], category: str | None = None
+) -> list[bool | None]:
+    """Flagged or not, in one category or in any (None), as `scoring.moderation` takes it.
+
+    None where there is no verdict, or none on the category.
+    """
+    if category is None:
+        return [judged.flagged if judged else None for judged in moderations]
+    return [judged.categories.get(category) if judged else None for judged in moderations]
+
+
 def _read_moderation(judged: Judgement | None) -> Moderation | None:
     if judged is None or judged.label not in (FLAGGED, PASSED):
         return None

@@ -15,7 +15,10 @@ from alignray.evaluation.judges.moderation import (
     Moderation,
     ModerationTask,
     collect_moderations,
+    list_outcomes,
 )
+from alignray.evaluation.scoring.moderation import score_flag_rate
+from alignray.evaluation.scoring.score import Place
 from alignray.inference.engine import Output, Result
 from alignray.inference.ledger import collect_finished_rows, read_shards
 from alignray.inference.moderation_answer import parse_moderation
@@ -63,6 +66,11 @@ def test_rows_become_flags_by_category_in_which_the_unknown_is_absent():
     assert first.categories["violence"] is True and first.categories["hate"] is False
     assert "illicit" not in first.categories and "illicit" not in first.scores
     assert first.scores["violence"] == 0.93
+    assert list_outcomes(found["base"]) == [True, None]
+    assert list_outcomes(found["base"], "hate") == [False, None]
+    assert list_outcomes(found["base"], "illicit") == [None, None]
+    rate = score_flag_rate(Place("base", "x"), list_outcomes(found["base"], "violence"), "violence")
+    assert (rate.k, rate.n, rate.unscored) == (1, 1, 1)
 
 
 def test_where_the_server_is_does_not_enter_the_key():
