@@ -72,14 +72,14 @@ class TableRow:
 
     def describe_copy(self) -> str:
         """Where to get the files, and what to call them."""
-        source, names = self.spec.source, " or ".join(self.spec.files.patterns[:3])
+        source, name = self.spec.source, next(iter(self.spec.files.patterns), "it")
         place = source.url or "its publisher"
         if source.url is None and source.hub is not None:
             repository = source.hub.split("@")[0].split(":")[0]
             gate = " (accept its terms first)" if source.gated else ""
             place = f"https://huggingface.co/datasets/{repository}{gate}"
         folder = f"${FOLDER_VARIABLE}/{self.spec.name}/"
-        return f"get it from {place} and put {names or 'it'} in {folder}, or give prompts=PATH"
+        return f"get it from {place} and put {name} in {folder}, or give prompts=PATH"
 
     def _list_folders(self) -> Iterator[Path]:
         """Places of a local copy, the most particular first."""
