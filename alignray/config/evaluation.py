@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from alignray.config.base import Config, DataPath, StageConfig
-from alignray.config.benchmark_spec import BenchmarkSpec, Kind
+from alignray.config.benchmark_spec import BenchmarkSpec, Decoding, Kind
 from alignray.config.benchmarks import complete_benchmark, expand_benchmarks, find_row
 from alignray.config.inference import EngineConfig, PoolConfig, SamplingParams
 from alignray.config.judges import (
@@ -38,6 +38,8 @@ class BenchmarkConfig(Config):
     `choice`, `number`: compared with the right answer; `open`: judged as a whole."""
     select: PromptSelection = PromptSelection()
     """Which prompts of the source; intervals are wide below about 200."""
+    decoding: Decoding = Decoding()
+    """How all models answer this benchmark, over its own decoding and over `sampling`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,6 +54,9 @@ class BenchmarkConfig(Config):
     def identity(self) -> dict[str, Any]:
         """As `Config.identity`; a row counts by what it decides, not by its name."""
         identity = super().identity()
+        identity |= {"decoding": self.decoding.model_dump(exclude_none=True)}
+        if not identity["decoding"]:
+            del identity["decoding"]
         name, spec = identity.pop("name"), self.spec
         if name is None or spec is None:
             return identity
@@ -90,12 +95,13 @@ class EvalConfig(StageConfig):
     """Name -> prompts and kind, or a row of `alignray benchmarks` (a list of rows will do); a mixed
     row becomes one benchmark for each of its subsets: `xstest-safe`, `xstest-unsafe`."""
     sampling: SamplingParams = SamplingParams(temperature=0, max_tokens=256)
-    """How every model answers: one response per prompt, the same for all models."""
+    """How every model answers where a benchmark does not say: one response per prompt, the same for
+    all models."""
     system_prompt: str | None = None
     """System message put before every conversation that has none."""
     judge: EngineConfig
     """The model that grades."""
-    judges: dict[str, JudgeConfig] = {}
+    judges: dict[str, JudgeConfig] = Field(default={})
     """Name -> further judges of the same answers; each has its metrics in the report, and a second
     grader its agreement with the first."""
     safety_rubric: str = "safety"

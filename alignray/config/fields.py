@@ -30,7 +30,8 @@ class FieldDoc:
     key: str
     """Dotted; `<name>` and `<i>` stand for the names of a map and the positions of a list."""
     variant: str
-    """`engine.type=vllm` where the key exists for that choice alone, else empty."""
+    """`engine.type=vllm` where the key exists for that choice alone, else empty; choices within
+    choices are joined by a comma."""
     type: str
     bounds: str
     default: Any
@@ -106,7 +107,7 @@ def _walk(
         key = f"{prefix}{name}"
         default = _default_of(info) if values is None else getattr(values, name)
         shape = parse_shape(info.annotation)
-        if name == "type" and variant.startswith(f"{prefix}type="):
+        if name == "type" and variant.rpartition(", ")[2].startswith(f"{prefix}type="):
             continue  # listed with the union itself
         if shape.kind in ("model", "union") and default is not None:
             yield from _walk_models(shape, default, key, variant, info)
@@ -122,7 +123,7 @@ def _walk(
             info.description or "",
         )
         yield documented
-        yield from _walk_items(shape, key, variant)
+        yield from _walk_items(shape, key, variant, info)
 
 
 def _walk_models(
@@ -139,19 +140,20 @@ def _walk_models(
     yield FieldDoc(f"{key}.type", variant, kinds, "", chosen, values is None, doc)
     for tag, model in shape.models.items():
         own = values if isinstance(values, model) else None
-        yield from _walk(model, own, f"{key}.", f"{key}.type={tag}")
+        inner = f"{key}.type={tag}"
+        yield from _walk(model, own, f"{key}.", f"{variant}, {inner}" if variant else inner)
 
 
-def _walk_items(shape: Shape, key: str, variant: str) -> Iterator[FieldDoc]:
+def _walk_items(shape: Shape, key: str, variant: str, info: FieldInfo) -> Iterator[FieldDoc]:
     if shape.kind in ("model", "union"):
-        yield from _walk_models(shape, PydanticUndefined, key, variant, FieldInfo())
+        yield from _walk_models(shape, PydanticUndefined, key, variant, info)
         return
     if shape.kind not in ("list", "map"):
         return
     inner = parse_shape(shape.item)
     if inner.kind in ("model", "union"):
         place = "<name>" if shape.kind == "map" else "<i>"
-        yield from _walk_models(inner, PydanticUndefined, f"{key}.{place}", variant, FieldInfo())
+        yield from _walk_models(inner, PydanticUndefined, f"{key}.{place}", variant, info)
 
 
 def _default_of(info: FieldInfo) -> Any:

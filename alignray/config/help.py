@@ -8,6 +8,8 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from alignray.config.base import Config
@@ -25,12 +27,29 @@ def render_help(cls: type[Config], usage: str) -> str:
     """
     parts = [usage, "", inspect.cleandoc(cls.__doc__ or ""), "", "Keys (file or key=value):"]
     variant = ""
-    for entry in list_fields(cls):
+    for entry in _fold_repeats(list_fields(cls)):
         if entry.variant and entry.variant != variant:
             parts.append(f"\n  With {entry.variant}:")
         variant = entry.variant
         parts.append(render_field(entry))
     return "\n".join(parts) + "\n"
+
+
+def _fold_repeats(entries: Iterable[FieldDoc]) -> Iterator[FieldDoc]:
+    """The keys, where a choice among the same sections as an earlier one refers to that."""
+    first: dict[str, str] = {}
+    folded = None
+    for entry in entries:
+        if folded is not None and f"{folded}=" in entry.variant:
+            continue
+        folded = None
+        if entry.key.endswith(".type"):
+            place = entry.key.removesuffix(".type")
+            if entry.type in first:
+                folded = entry.key
+                entry = replace(entry, doc=f"{entry.doc} Keys as of {first[entry.type]}.")
+            first.setdefault(entry.type, place)
+        yield entry
 
 
 def render_field(entry: FieldDoc) -> str:

@@ -32,6 +32,7 @@ class RewardEngineConfig(Config):
     """A sequence classifier that scores prompt and response, as reward and cost models do."""
 
     type: Literal["reward"] = "reward"
+    """Always `reward`."""
     model_name_or_path: ModelPath
     """Directory or hub id, e.g. OpenAssistant/reward-model-deberta-v3-large-v2."""
     model_revision: str = "main"
@@ -55,6 +56,7 @@ class ModerationEngineConfig(Config):
     """Any server that speaks OpenAI's moderations API."""
 
     type: Literal["moderation"] = "moderation"
+    """Always `moderation`."""
     model: str = "omni-moderation-latest"
     """Model name that the server knows."""
     base_url: str | None = None

@@ -187,7 +187,9 @@ def _explain_tag(place: _Place, detail: ErrorDetails, where: str) -> ConfigError
 
 def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigError:
     """`unknown key ...; did you mean ...?`: the same name elsewhere, or a near one here."""
-    keys = sorted({f.key for f in list_fields(cls) if f.variant in ("", place.variant)})
+    keys = sorted(
+        {f.key for f in list_fields(cls) if _last_choice(f.variant) in ("", place.variant)}
+    )
     parent, _, leaf = place.key.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in _sections(keys) if k.rpartition(".")[0] == parent}
     elsewhere = [key for key in keys if key.rpartition(".")[2] == leaf]
@@ -202,6 +204,10 @@ def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigE
     else:
         hint = f"known here: {', '.join(beside)}"
     return ConfigError(where, f"unknown key `{place.key}`", "", hint)
+
+
+def _last_choice(variant: str) -> str:
+    return variant.rpartition(", ")[2]
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

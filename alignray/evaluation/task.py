@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from alignray.config.inference import SamplingParams
+from alignray.evaluation.answer_form import FormTable
 from alignray.evaluation.engines import EngineGroup
-from alignray.inference.engine import Request, Result
+from alignray.inference.engine import Request, Result, serialize_sampling
+from alignray.inference.identity import describe_engine
 from alignray.inference.row_task import compute_row_key, compute_salt, raise_rejected
 from alignray.records import Completion, RowStatus
 from alignray.sampling.task import SampleTask
@@ -20,43 +21,56 @@ class AnswerTask:
     """One response per model to a prompt; see `alignray.inference.row_task.RowTask`.
 
     `generation_models` holds the names of the models in the configuration, in its order. The seed
-    of a prompt is the same for all: models differ by their weights and not by their dice.
+    and the form of a prompt are the same for all: models differ by their weights and not by their
+    dice.
     """
 
     output_schema: pa.Schema = Completion.ARROW_SCHEMA
 
     def __init__(
-        self, group: EngineGroup, sampling: SamplingParams, system_prompt: str | None = None
+        self, group: EngineGroup, forms: FormTable, system_prompt: str | None = None
     ) -> None:
+        self._forms = forms
         self._tasks = {
-            name: SampleTask(group.engine, sampling, system_prompt=system_prompt, adapter=adapter)
-            for name, adapter in group.models.items()
+            form: {
+                name: SampleTask(
+                    group.engine, form.sampling, system_prompt=system_prompt, adapter=adapter
+                )
+                for name, adapter in group.models.items()
+            }
+            for form in forms.list_forms()
         }
-        self._first = next(iter(self._tasks.values()))
-        salts = {name: task.salt for name, task in self._tasks.items()}
-        self.salt = compute_salt({"stage": "eval", "models": list(salts.items())})
+        engines = {n: describe_engine(group.engine, adapter) for n, adapter in group.models.items()}
+        self.salt = compute_salt(
+            {"stage": "eval", "models": list(engines.items()), "system_prompt": system_prompt}
+        )
 
     def compute_key(self, row: Mapping[str, Any]) -> str:
-        """All models and parameters (the salt), prompt id and conversation."""
-        return compute_row_key(self.salt, row["prompt_id"], row["messages"])
+        """All models (the salt), the prompt's form, prompt id and conversation."""
+        form = self._forms.find(row["row"])
+        drawn = [serialize_sampling(form.sampling), form.labels]
+        return compute_row_key(self.salt, drawn, row["prompt_id"], row["messages"])
 
     def build_requests(self, row: Mapping[str, Any]) -> list[Request]:
         """One request per model."""
+        form = self._forms.find(row["row"])
         requests = []
-        for name, task in self._tasks.items():
+        for name, task in self._tasks[form].items():
             for request in task.build_requests(row):
-                requests.append(replace(request, request_id=f"{request.request_id}-{name}"))
+                named = f"{request.request_id}-{name}"
+                requests.append(replace(request, request_id=named, label_tokens=form.labels))
         return requests
 
     def build_row(self, row: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         """The prompt's columns and one response per model."""
         raise_rejected(results)
+        tasks = self._tasks[self._forms.find(row["row"])]
         rows = [
             task.build_row(row, [result])
-            for task, result in zip(self._tasks.values(), results, strict=True)
+            for task, result in zip(tasks.values(), results, strict=True)
         ]
         return merge_rows(rows) | {
-            "generation_models": list(self._tasks),
+            "generation_models": list(tasks),
             "key": self.compute_key(row),
         }
 
@@ -64,7 +78,8 @@ class AnswerTask:
         self, row: Mapping[str, Any], status: RowStatus, reason: str
     ) -> dict[str, Any]:
         """The prompt's columns, no responses, the reason."""
-        empty = self._first.build_empty_row(row, status, reason)
+        first = next(iter(self._tasks[self._forms.find(row["row"])].values()))
+        empty = first.build_empty_row(row, status, reason)
         return empty | {"key": self.compute_key(row)}
 
 

@@ -71,7 +71,8 @@ def _index_keys(
     wanted: dict[str, list[int]] = {}
     for place, row in enumerate(table.to_pylist()):
         if first + place not in finished:
-            wanted.setdefault(task.compute_key(row), []).append(place)
+            key = task.compute_key({**row, "row": first + place})
+            wanted.setdefault(key, []).append(place)
     return wanted
 
 

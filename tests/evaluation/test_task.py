@@ -3,6 +3,7 @@
 import pytest
 
 from alignray.config.inference import FakeEngineConfig, SamplingParams
+from alignray.evaluation.answer_form import AnswerForm, FormTable
 from alignray.evaluation.engines import EngineGroup
 from alignray.evaluation.task import AnswerTask, merge_rows
 from alignray.inference.engine import Output, Result
@@ -18,12 +19,14 @@ PROMPT = {
     "original": "{}",
 }
 SAMPLING = SamplingParams(temperature=1.0, max_tokens=8, seed=5)
+CHOICE = AnswerForm(SamplingParams(temperature=0, max_tokens=1), ("A", "B"))
+FORMS = FormTable([(0, AnswerForm(SAMPLING)), (4, CHOICE)])
 
 
 def build_task(models=None, **changes):
     models = models or {"base": None, "sft": "sft"}
     group = EngineGroup("shared", FakeEngineConfig(), models)
-    return AnswerTask(group, SAMPLING, **changes)
+    return AnswerTask(group, FORMS, **changes)
 
 
 def answer(*texts):
@@ -48,7 +51,17 @@ def test_row_holds_the_answers_under_the_names_of_their_models():
     assert row.key == task.compute_key(PROMPT)
 
 
-def test_salt_knows_models_parameters_and_system_prompt():
+def test_a_prompt_is_answered_in_the_form_of_its_benchmark_by_all_models():
+    task = build_task()
+    base, sft = task.build_requests(PROMPT | {"row": 4})
+    assert base.label_tokens == sft.label_tokens == ("A", "B")
+    assert base.sampling == sft.sampling == CHOICE.sampling
+    assert task.build_requests(PROMPT)[0].label_tokens == ()
+    assert task.compute_key(PROMPT | {"row": 4}) != task.compute_key(PROMPT)
+    assert task.compute_key(PROMPT | {"row": 2}) == task.compute_key(PROMPT)
+
+
+def test_salt_knows_models_and_system_prompt():
     salts = {
         build_task().salt,
         build_task({"base": None}).salt,
