@@ -57,6 +57,18 @@ SCORERS: dict[str, Scorer] = {
         Scorer("xstest", "over_refusal", "completions or labels of XSTest"),
         Scorer("over_refusal", "over_refusal", "completions or labels of XSTest"),
         Scorer("lm_eval", "lm_eval", "results.json of lm-evaluation-harness"),
+        Scorer("mmlu", "mmlu", "MMLU predictions or Hendrycks-style results, one per subject"),
+        Scorer("gsm8k", "gsm8k", "replies to GSM8K problems beside their answers"),
+        Scorer("moderation", "moderation", "moderation replies, or OpenAI's labelled set"),
+        Scorer("harmfulness", "harmfulness", "levels 1 to 5, or raw replies of the judge"),
+        Scorer("perplexity", "perplexity", "token log-probabilities, or sums with token counts"),
+        Scorer("preference_accuracy", "preference_accuracy", "score_chosen and score_rejected"),
+        Scorer("pairwise_accuracy", "preference_accuracy", "score_chosen and score_rejected"),
+        Scorer("agreement", "agreement", "two or more columns of labels, or files joined by id"),
+        Scorer("judge_accuracy", "judge_accuracy", "PandaLM, LLMBar, or gold and verdict columns"),
+        Scorer("position_consistency", "position_consistency", "verdicts in both orders"),
+        Scorer("paired", "paired", "two models' values of the same prompts"),
+        Scorer("seeds", "seeds", "one model's values of the same prompts, a file a seed"),
     )
 }
 

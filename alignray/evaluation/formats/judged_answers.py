@@ -57,9 +57,7 @@ def read_judged_answers(path: Path) -> list[JudgedAnswer]:
     answers = []
     for where, row in read_table(path):
         level, reason = _read_level(where, row)
-        column = find_column(row, _CATEGORIES)
-        cell = None if column is None else row[column]
-        named = category if cell in (None, "") else name_category(str(cell))
+        named = _read_category(where, row) or category
         answers.append(JudgedAnswer(where, str(row.get("model") or model), named, level, reason))
     if not answers:
         raise SourceError(str(path), "no rows", "at least one answer")
@@ -76,6 +74,16 @@ def parse_file_name(path: Path) -> tuple[str, str | None]:
     return model or path.resolve().parent.name, name_category(match["category"])
 
 
+def _read_category(where: str, row: Mapping[str, Any]) -> str | None:
+    column = find_column(row, _CATEGORIES)
+    cell = None if column is None else row[column]
+    if cell is None or cell == "" or cell != cell:  # NaN, of an empty cell
+        return None
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+        raise SourceError(where, f"`{column}` is {type(cell).__name__}", "a name or number")
+    return name_category(str(cell))
+
+
 def _read_level(where: str, row: Mapping[str, Any]) -> tuple[int | None, str | None]:
     column = find_column(row, LEVELS)
     if column is not None:
@@ -90,8 +98,8 @@ def _read_level(where: str, row: Mapping[str, Any]) -> tuple[int | None, str | N
         )
     if not isinstance(row[column], str):
         return None, "no reply"
-    finish = "length" if row.get("finish_reason") == "length" else "stop"
-    reading = read_harm_score(row[column], finish)
+    is_cut = row.get("finish_reason") == "length"
+    reading = read_harm_score(row[column], "length" if is_cut else "stop")
     return reading.value, f"{reading.reason}: {reading.detail}" if reading.reason else None
 
 

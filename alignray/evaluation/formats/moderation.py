@@ -101,10 +101,12 @@ def _read_labels(where: str, row: Mapping[str, Any]) -> ModerationRow:
 
 
 def _combine(categories: Mapping[str, bool | None]) -> bool | None:
-    """Flagged if any category is, not flagged if all are known not to be."""
-    if any(categories.values()):
-        return True
-    return None if None in categories.values() else False
+    """Whether any category is a yes, where all are known.
+
+    One yes would be enough to know, but a text without one is then never known: the rate would be
+    over texts chosen for their answer.
+    """
+    return None if None in categories.values() else any(categories.values())
 
 
 def _read_reply(where: str, row: Mapping[str, Any]) -> Iterator[ModerationRow]:
@@ -185,6 +187,7 @@ def _find_id(row: Mapping[str, Any]) -> str | None:
     """The id of the text; ids that the API gives to its replies (`modr-...`) are none."""
     for name in _ID_COLUMNS:
         value = row.get(name)
-        if isinstance(value, str | int) and not str(value).startswith("modr-"):
+        known = isinstance(value, str | int) and not isinstance(value, bool)
+        if known and not str(value).startswith("modr-"):
             return str(value)
     return None

@@ -15,7 +15,13 @@ from typing import Literal
 
 from alignray.config.inference import SamplingParams
 from alignray.inference.engine import Constraint, Output, Request, Result
-from alignray.ranking.verdicts import MIN_LABEL_MASS, UnscoredReason, explain_unreadable
+from alignray.ranking.verdicts import (
+    MAX_LABEL_MASS,
+    MIN_LABEL_MASS,
+    WHITE_SPACE,
+    UnscoredReason,
+    explain_unreadable,
+)
 
 _ONE_TOKEN = SamplingParams(n=1, temperature=0, max_tokens=1)
 _ROUNDING = 1e-3
@@ -71,7 +77,11 @@ def read_shares(result: Result, labels: Sequence[str]) -> LabelVerdict:
     if not logps:
         return LabelVerdict(reason=explain_unreadable(output.text, "stop").value)
     wrong = any(math.isnan(logp) or logp > _ROUNDING for logp in logps.values())
-    if wrong or set(logps) - set(labels) or compute_mass(logps) < MIN_LABEL_MASS:
+    if (
+        wrong
+        or set(logps) - set(labels)
+        or not MIN_LABEL_MASS <= compute_mass(logps) <= MAX_LABEL_MASS
+    ):
         return LabelVerdict(reason=UnscoredReason.UNREADABLE.value)
     return LabelVerdict(normalize_shares(logps, labels))
 
@@ -81,7 +91,7 @@ def read_choice(result: Result, labels: Sequence[str]) -> LabelVerdict:
     if result.rejected:
         return LabelVerdict(reason=result.rejected)
     output: Output = result.outputs[0]
-    text = output.text.strip()
+    text = output.text.strip(WHITE_SPACE)
     if text not in labels:
         return LabelVerdict(reason=explain_unreadable(output.text, output.finish_reason).value)
     return LabelVerdict({label: float(label == text) for label in labels})

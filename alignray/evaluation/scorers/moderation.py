@@ -72,11 +72,11 @@ def _score_model(place: Place, rows: Sequence[ModerationRow], notes: list[str]) 
     scores = []
     if any(row.flagged is not None for row in rows):
         scores.append(score_flag_rate(place, [row.flagged for row in rows], None))
-        partial = sum(row.flagged is not None and None in row.categories.values() for row in rows)
+        partial = sum(row.flagged is None and any(row.categories.values()) for row in rows)
         if partial:
             notes.append(
-                f"{place.model}: {partial} texts are flagged by a category and not known in others;"
-                " over all categories, texts that are not flagged are known less often"
+                f"{place.model}: {partial} texts are flagged by one category and unknown in"
+                " another: the rate over all is over texts known in all"
             )
     else:
         notes.append(f"{place.model}: no text has a verdict over all categories")

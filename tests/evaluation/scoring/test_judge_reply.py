@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignray.evaluation.judges.labels import LabelVerdict, read_choice, read_shares
 from alignray.evaluation.scoring.judge_reply import (
     Reading,
     read_bracket_rating,
@@ -25,9 +26,10 @@ from alignray.evaluation.scoring.judge_reply import (
     read_score_pair,
     read_winner_phrase,
 )
-from alignray.inference.engine import Output
+from alignray.inference.engine import Output, Result
 from alignray.ranking.verdicts import (
     GRADES,
+    OrderVerdict,
     UnscoredReason,
     compute_expected_grade,
     parse_grade,
@@ -48,6 +50,10 @@ READERS: dict[str, Callable[[str], Any]] = {
     "bracket winner": read_bracket_winner,
     "grade": parse_grade,
     "expected grade": lambda text: compute_expected_grade({text: 0.0}),
+    "choice": lambda text: read_choice(Result([Output(text, "stop", 1)], 1), GRADES),
+    "shares": lambda text: read_shares(
+        Result([Output(text, "stop", 1, label_logps={text: 0.0})], 1), GRADES
+    ),
     "no log-probabilities": lambda text: read_grade(Output(text, "stop", 1), "logprobs"),
     **{f"order of {n}": lambda text, n=n: parse_order(text, n) for n in (2, 3, 4, 5)},
 }
@@ -74,6 +80,8 @@ CONTROLS: list[tuple[str, str, object]] = [
     ("bracket winner", "Final verdict: [[C]]", 0),
     ("grade", " 4\n", 4.0),
     ("expected grade", "4", 4.0),
+    ("choice", "4\n", "4"),
+    ("shares", "4", "4"),
     ("order of 3", "3 > 1 > 2", (3, 1, 2)),
     ("order of 2", "2, 1", (2, 1)),
     ("order of 4", "4 3 2 1", (4, 3, 2, 1)),
@@ -82,7 +90,10 @@ CONTROLS: list[tuple[str, str, object]] = [
 
 
 def value_of(verdict: Any) -> object:
-    return verdict.order if hasattr(verdict, "order") else verdict.value
+    """The number, winner, order or label of a verdict of any reader."""
+    if isinstance(verdict, LabelVerdict):
+        return max(verdict.shares, key=verdict.shares.__getitem__) if verdict.shares else None
+    return verdict.order if isinstance(verdict, OrderVerdict) else verdict.value
 
 
 @pytest.mark.parametrize(("reader", "text", "value"), CONTROLS)
@@ -111,7 +122,7 @@ def test_no_malformed_reply_becomes_a_number(reader: str) -> None:
             continue
         verdict = READERS[reader](reply.text)
         assert value_of(verdict) is None, f"{reader} read {reply.name} as {value_of(verdict)}"
-        assert verdict.reason in UnscoredReason, reply.name
+        assert verdict.reason in set(UnscoredReason), reply.name
         read += 1
     assert read > 600
 
