@@ -110,7 +110,8 @@ def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
         if not file.exists():
             raise SourceError(str(file), "no such file", scorer.reads)
     report = scorer.score(files, options)
-    return render_json(scorer, report) if as_json else render_report(report)
+    text = render_json(scorer, report) if as_json else render_report(report)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates in names
 
 
 def _split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -79,3 +79,11 @@ def test_a_category_without_a_readable_level_has_no_score(tmp_path: Path) -> Non
 def test_nothing_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no scored rows"):
         score(write(tmp_path / "a.out", [{"duo_score": None}]))
+
+
+def test_a_name_that_is_no_unicode_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / "a.out"
+    path.write_text('{"category": "x\\ud800", "duo_score": 3}', encoding="utf-8")
+    text = run_score("harmfulness", [str(path)], True)
+    text.encode("utf-8")
+    assert json.loads(text)["scores"][-1]["category"] == "x\ud800"
