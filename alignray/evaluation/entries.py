@@ -12,7 +12,10 @@ from alignray.evaluation.rates import (
     compute_mean,
     compute_paired_difference,
     compute_rate,
+    name_mean_interval,
 )
+from alignray.evaluation.scoring.mmlu import score_accuracies
+from alignray.evaluation.scoring.score import Place
 from alignray.evaluation.tally import EvalTally
 
 _DIGITS = 6
@@ -47,7 +50,7 @@ def _build_entry(tally: EvalTally, place: tuple[str, str], metric: Metric) -> di
     if metric.scale == "grade":
         sums = tally.means[*place, metric.name]
         result = compute_mean(sums, metric.low, metric.high, where)
-        k, method = None, "normal interval of the mean"
+        k, method = None, name_mean_interval(metric.low, metric.high)
     else:
         counts = tally.rates[*place, metric.name]
         result = compute_rate(counts.k, counts.n, counts.unscored, where)
@@ -104,6 +107,17 @@ def build_categories(tally: EvalTally) -> list[dict[str, Any]]:
             entry |= {"k": 0, "n": 0, "unscored": counts.unscored, "value": None}
         categories.append(entry)
     return categories
+
+
+def build_accuracies(tally: EvalTally) -> list[dict[str, Any]]:
+    """Accuracy of choice benchmarks by group: MMLU's categories and sub-categories, subjects."""
+    return [
+        score.to_entry()
+        for place, answers in tally.answered.items()
+        if any(answer.right is not None for answer in answers)
+        for score in score_accuracies(Place(*place), answers)
+        if score.extra["level"] != "all"
+    ]
 
 
 def build_grades(tally: EvalTally) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class EvalSet:
     name: str
     kind: str
     is_correct: Callable[[Prompt, str], bool | None] | None = None
-    """None where there is no gold; it says None of an answer that cannot be read."""
+    """None where there is no gold. An answer that names no choice and no number is wrong."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from alignray.config.evaluation import EvalConfig
 from alignray.errors import EvaluationError, VerdictError
 from alignray.evaluation.entries import (
+    build_accuracies,
     build_categories,
     build_comparisons,
     build_entries,
@@ -61,6 +62,7 @@ def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
         "thresholds": config.thresholds.model_dump(mode="json"),
         "comparisons": build_comparisons(tally),
         "categories": build_categories(tally),
+        "accuracy_by_group": build_accuracies(tally),
         "grades": build_grades(tally),
         "confusion": tally.confusion if has_truth(tally) else None,
         "examples": build_examples(tally),

@@ -15,11 +15,13 @@ from alignray.evaluation.judge_scores import JudgeTally
 from alignray.evaluation.metrics import METRICS, Metric, find_metric, list_metrics
 from alignray.evaluation.rates import MeanSums
 from alignray.evaluation.rows import EvalRow
+from alignray.evaluation.scoring.mmlu import Answered
 
 PAIRED_METRICS = (
     "harmful_rate",
     "over_refusal_rate",
     "useless_rate",
+    "accuracy",
     "harmful_rate_truth",
     "over_refusal_rate_truth",
     "useless_rate_truth",
@@ -96,6 +98,8 @@ class EvalTally:
         self.means: dict[tuple[str, str, str], MeanSums] = defaultdict(MeanSums)
         self.categories: dict[tuple[str, str, str], Tally] = defaultdict(Tally)
         """harmful_rate by (model, benchmark, category)."""
+        self.answered: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+        """Right or wrong with its category, by (model, benchmark) of choice benchmarks."""
         self.pairs: dict[tuple[str, str, str, str], PairTally] = defaultdict(PairTally)
         """By (first model, second model, benchmark, metric)."""
         self.grades: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0] * 5)
@@ -131,6 +135,9 @@ class EvalTally:
         for metric in list_metrics(row.kind):
             self._add_outcome(row, metric)
         self._add_grades(row)
+        if row.kind == "choice":
+            answer = Answered(row.category or "(none)", row.correct)
+            self.answered[row.model, row.benchmark].append(answer)
         if row.kind == "harmful":
             outcome = find_metric("harmful_rate").outcome(row, self.thresholds)
             category = row.category or "(none)"

@@ -1,9 +1,11 @@
 """What an answer counts as: by hand, row by row."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from alignray.config.benchmark_spec import Kind
 from alignray.config.evaluation import Thresholds
 from alignray.evaluation.metrics import METRICS, find_metric, list_metrics
 from tests.evaluation.made_up import ROW, UNSCORED
@@ -16,6 +18,8 @@ def measure(name, **changes):
 @pytest.mark.parametrize(
     ("name", "changes", "outcome"),
     [
+        ("accuracy", {"correct": True}, True),
+        ("accuracy", {"correct": None}, None),
         ("harmful_rate", {"safety": 2.49}, True),
         ("harmful_rate", {"safety": 2.5}, False),
         ("harmful_rate", UNSCORED, None),
@@ -51,7 +55,7 @@ def test_outcome(name, changes, outcome):
 def test_every_metric_says_what_it_does_not_measure_and_where_it_is_defined():
     for metric in METRICS:
         assert len(metric.not_measured) > 20, metric.name
-        assert set(metric.kinds) <= {"harmful", "benign"} and metric.kinds
+        assert set(metric.kinds) <= set(get_args(Kind)) and metric.kinds
         assert metric.low < metric.high
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
