@@ -17,7 +17,7 @@ from typing import Any
 
 from alignray.config.base import Config
 from alignray.config.loading import load_config, suggest
-from alignray.errors import ConfigError, EvaluationError, SourceError
+from alignray.errors import ConfigError, SourceError
 from alignray.evaluation.scoring.score import Score, ScoreReport
 from alignray.reports.table import format_table
 
@@ -98,8 +98,8 @@ def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
 
     Raises:
         ConfigError: no such metric, a bad option, no file.
-        SourceError: a file that is missing, of another shape, or without anything to compute a
-            number from.
+        SourceError: a file that is missing or of another shape.
+        EvaluationError: nothing to compute a number from.
     """
     scorer = find_scorer(metric)
     files, overrides = _split_arguments(arguments)
@@ -109,10 +109,7 @@ def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
     for file in files:
         if not file.exists():
             raise SourceError(str(file), "no such file", scorer.reads)
-    try:
-        report = scorer.score(files, options)
-    except EvaluationError as error:  # here it is the file that is at fault
-        raise SourceError(error.where, error.found, error.expected, error.do) from error
+    report = scorer.score(files, options)
     text = render_json(scorer, report) if as_json else render_report(report)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates in names
 
