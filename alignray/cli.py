@@ -24,6 +24,8 @@ from alignray.errors import (
     EXIT_INTERRUPTED,
     AlignrayError,
     ConfigError,
+    EvaluationError,
+    SourceError,
 )
 from alignray.usage import render_command_help, render_stage_help, render_usage
 from alignray.verbs import VERBS, Verb
@@ -156,8 +158,7 @@ def _run_status(arguments: list[str], place: list[Path]) -> int:
 def _run_report(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    parsed = _parse("report", arguments, [], [], first="directory")
-    print(commands.write_report(Path(parsed.directory).expanduser()))
+    print(commands.write_reports(_parse("report", arguments, [], []).overrides))
     return 0
 
 
@@ -191,7 +192,10 @@ def _run_score(arguments: list[str], place: list[Path]) -> int:
     from alignray.evaluation.score import run_score
 
     parsed = _parse("score", arguments, [], ["--json"], first="metric")
-    print(run_score(parsed.metric, parsed.overrides, parsed.json))
+    try:
+        print(run_score(parsed.metric, parsed.overrides, parsed.json))
+    except EvaluationError as error:  # here it is the files that are at fault
+        raise SourceError(error.where, error.found, error.expected, error.do) from error
     return 0
 
 
@@ -235,7 +239,7 @@ def _parse(
         if not parsed.overrides:
             raise ConfigError("arguments", f"no {first}", f"alignray {name} {first.upper()}")
         setattr(parsed, first, parsed.overrides.pop(0))
-    if name in ("status", "report", "doctor") and parsed.overrides:
+    if name in ("status", "doctor") and parsed.overrides:
         extra = parsed.overrides[0]
         raise ConfigError("arguments", f"{extra!r}", "", f"see alignray {name} --help")
     return parsed

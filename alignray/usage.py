@@ -16,7 +16,7 @@ recipes:
   run RECIPE --out DIR [stage.key=value ...] [--address A]  do it, or go on with it
                        (both with --override FILE: values over the recipe's, under the arguments)
   status DIR [--json]                                       where it is
-  report DIR                                                write report.json and report.html again
+  report DIR... [out=DIR] [examples=N] [mixed=true]         one page, tables and text out of runs
 
   score METRIC FILE... [key=value ...] [--json]             a metric out of files alone
   benchmarks [NAME] [--json]                                the table of benchmarks, or one of them
@@ -59,7 +59,7 @@ Nothing is touched. Rows, requests and tokens are upper bounds.
                     [stage.key=value ...]
 
 Runs the stages of a recipe that are not finished, each in DIR/<stage>, then writes DIR/record.json,
-DIR/report.json and DIR/report.html. The same command again goes on where it stopped. Stages of
+DIR/report.html, .json, .csv and .md. The same command again goes on where it stopped. Stages of
 other settings are moved aside to DIR/.superseded and never written over.
 
   --out DIR        run directory; it belongs to one recipe
@@ -72,9 +72,18 @@ other settings are moved aside to DIR/.superseded and never written over.
 
 Where a run (or a single stage) is: the state of each stage, its rows in, ok, unscored and failed,
 its times, and what stopped it. Read from files alone, while a run is at work or not.""",
-    "report": """usage: alignray report DIR
+    "report": """usage: alignray report DIR... [out=DIR] [examples=N] [mixed=true]
 
-Writes DIR/report.json and DIR/report.html again, out of the records of the finished stages.""",
+Writes report.html (one self-contained page), report.json (every number), report.csv (the same for
+spreadsheets) and report.md (the main numbers, for a pull request), out of the records of finished
+stages. DIR is a run, or one finished stage (then with out=).
+
+Several runs become one report. A model name that two of them have becomes `name (run)`. A
+benchmark that two of them share must have been answered and judged alike: prompts, decoding but
+for the seed, system prompt, thresholds, judge, rubrics; else they are refused, or shown with a
+warning with mixed=true. Differences are marked against the first model of the same run.
+
+{options}""",
     "data": """usage: alignray data check FILE [verb=sft|dpo] [rows=N] [key=value ...] [--json]
        alignray data check --config FILE [key=value ...] [--json]
 
@@ -148,6 +157,10 @@ def render_command_help(name: str) -> str:
         from alignray.config.benchmark_spec import BenchmarkSpec
 
         return _COMMANDS[name].replace("{keys}", render_help(BenchmarkSpec, "").strip())
+    if name == "report":
+        from alignray.config.reporting import ReportConfig
+
+        return _COMMANDS[name].replace("{options}", render_help(ReportConfig, "").strip())
     form = f"{(recipe.__doc__ or '').strip()}\n\n{render_help(recipe.RecipeFile, '').strip()}"
     return _COMMANDS[name].replace("{recipe}", form)
 

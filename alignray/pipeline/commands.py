@@ -13,7 +13,7 @@ import yaml
 
 from alignray.config.base import StageConfig
 from alignray.config.recipe import Recipe
-from alignray.errors import EXIT_OK, EXIT_PARTIAL
+from alignray.errors import EXIT_OK, EXIT_PARTIAL, ConfigError
 from alignray.pipeline.outlook import Outlook, inspect_stage
 from alignray.pipeline.plan import (
     build_stages,
@@ -109,10 +109,26 @@ def render_run_status(directory: str, as_json: bool) -> str:
 
 
 def write_report(run_dir: Path) -> Path:
-    """Writes DIR/report.json and DIR/report.html and returns the page's path."""
+    """Writes report.html, .json, .csv and .md of a run into it and returns the page's path."""
     from alignray.reports import build_report
 
     page: Path = build_report(run_dir)[1]
+    return page
+
+
+def write_reports(arguments: Sequence[str]) -> Path:
+    """What `alignray report` does: directories and `key=value` options to the page's path."""
+    from alignray.config.loading import load_config
+    from alignray.config.reporting import ReportConfig
+    from alignray.reports import build_report
+
+    is_option = ["=" in text and not Path(text).is_dir() for text in arguments]
+    overrides = [text for text, option in zip(arguments, is_option, strict=True) if option]
+    directories = [text for text, option in zip(arguments, is_option, strict=True) if not option]
+    options = load_config(ReportConfig, None, overrides)
+    if not directories:
+        raise ConfigError("arguments", "no directory", "alignray report DIR...")
+    page: Path = build_report(directories, options)[1]
     return page
 
 

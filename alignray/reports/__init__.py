@@ -1,4 +1,4 @@
-"""Reports: one self-contained HTML page, and a plain table, out of the records of stages."""
+"""Reports: one self-contained HTML page, tables and text, out of the records of stages."""
 
 from alignray.reports.gather import build_report
 from alignray.reports.table import format_report

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 _GROUND, _INK, _SOFT, _RULE = "#ffffff", "#1d232b", "#5c6672", "#dfdcd3"
-_COLORS = ("#5b6672", "#2563a8", "#c2521b", "#23805a", "#8247b5", "#a67a00")
+_COLORS = ("#5b6672", "#2563a8", "#c2521b", "#23805a", "#8247b5", "#8a6500")
 _STYLES: dict[str, dict[str, str]] = {
     "text": {"fill": _INK, "font-size": "12px"},
     ".tick": {"fill": _SOFT, "font-size": "10.5px"},

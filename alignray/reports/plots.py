@@ -1,9 +1,10 @@
 """The plots of the report: numbers in, inline SVG out; pure.
 
 - `plot_intervals`: values with whiskers, one line per model (forest plot).
-- `plot_scatter`: two rates against each other, whiskers both ways.
 - `plot_histogram`: counts of grades, one panel per model.
 - `plot_lines`: training curves.
+
+`scatter.py` and `bars.py` have the others.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from alignray.reports.svg import (
 )
 
 _LABEL_CHARS = 14
-_LEGEND_CHARS = 20
+_LONG_LABEL_CHARS = 46
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,6 @@ class Whisker:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One point of a scatter plot."""
-
-    label: str
-    x: Estimate
-    y: Estimate
-    color: int = 0
-
-
-@dataclass(frozen=True)
 class Curve:
     """One line of a line plot: points in order of x, each marked where `dots`."""
 
@@ -83,7 +74,8 @@ def plot_intervals(
     show: Callable[[float], str] = format_percent,
 ) -> Markup:
     """Values with their whiskers, one line each; the truth as a diamond below the judge's dot."""
-    left, right, top, row = 104, WIDTH - 58, 8, 32
+    above = any(len(whisker.label) > _LABEL_CHARS for whisker in whiskers)
+    left, right, top, row = (10 if above else 104), WIDTH - 58, 8, (46 if above else 32)
     bottom = top + row * len(whiskers)
     x = Scale(*domain, left, right)
     parts = []
@@ -93,13 +85,19 @@ def plot_intervals(
             build_text(x(tick), bottom + 15, show(tick), class_="tick", text_anchor="middle")
         )
     for index, whisker in enumerate(whiskers):
-        middle = top + row * (index + 0.5)
-        label = cut_label(whisker.label, _LABEL_CHARS)
-        parts.append(build_text(left - 10, middle + 4, label, class_="name", text_anchor="end"))
+        middle = top + row * (index + (0.66 if above else 0.5))
+        parts.append(_draw_label(whisker.label, left, middle, above))
         value = show(whisker.judged.value)
         parts.append(build_text(WIDTH - 2, middle + 4, value, class_="value", text_anchor="end"))
         parts += _draw_whisker(whisker, x, middle)
     return build_drawing(bottom + 22, title, parts)
+
+
+def _draw_label(text: str, left: float, middle: float, above: bool) -> Markup:
+    """The name of a line: left of it, or on a line of its own where one does not fit there."""
+    if above:
+        return build_text(left, middle - 15, cut_label(text, _LONG_LABEL_CHARS), class_="name")
+    return build_text(left - 10, middle + 4, text, class_="name", text_anchor="end")
 
 
 def _draw_whisker(whisker: Whisker, x: Scale, middle: float) -> list[Markup]:
@@ -127,68 +125,17 @@ def _draw_diamond(x: float, y: float, color: str) -> Markup:
     return build_element("polygon", {"points": points, "class_": f"hollow {color}"})
 
 
-def plot_scatter(title: str, points: Sequence[Point], x_name: str, y_name: str) -> Markup:
-    """Two rates from 0 to 1 against each other; the lower left corner is the best."""
-    left, right, top, bottom = 44, WIDTH - 20, 10, 236
-    x, y = Scale(0, 1, left, right), Scale(0, 1, bottom, top)
-    parts = []
-    for tick in build_ticks(0, 1):
-        parts.append(build_line(x(tick), top, x(tick), bottom, "grid"))
-        parts.append(build_line(left, y(tick), right, y(tick), "grid"))
-        name = format_percent(tick)
-        parts.append(build_text(x(tick), bottom + 15, name, class_="tick", text_anchor="middle"))
-        parts.append(build_text(left - 6, y(tick) + 4, name, class_="tick", text_anchor="end"))
-    parts.append(
-        build_text((left + right) / 2, bottom + 33, x_name, class_="axis", text_anchor="middle")
-    )
-    parts.append(build_text(left + 4, top + 12, f"↑ {y_name}", class_="axis"))
-    taken: list[tuple[float, float]] = []
-    for point in points:
-        label_at = _place_label((x(point.x.value), y(point.y.value)), taken)
-        taken.append(label_at)
-        parts += _draw_point(point, x, y, label_at[1])
-    return build_drawing(bottom + 40, title, parts)
-
-
-def _place_label(
-    point: tuple[float, float], taken: Sequence[tuple[float, float]]
-) -> tuple[float, float]:
-    """Above its point, or as far below as it takes to clear the labels that stand there."""
-    across, up = point[0], point[1] - 8
-    while any(abs(across - x) < 80 and abs(up - y) < 12 for x, y in taken):
-        up += 12
-    return across, up
-
-
-def _draw_point(point: Point, x: Scale, y: Scale, label_at: float) -> list[Markup]:
-    color = f"c{point.color % NUM_COLORS}"
-    across, up = x(point.x.value), y(point.y.value)
-    near_end = across > WIDTH * 0.65
-    return [
-        build_line(x(point.x.low), up, x(point.x.high), up, f"whisker thin {color}"),
-        build_line(across, y(point.y.low), across, y(point.y.high), f"whisker thin {color}"),
-        build_element("circle", {"cx": across, "cy": up, "r": 5, "class_": f"dot {color}"}),
-        build_text(
-            across + (-9 if near_end else 9),
-            label_at,
-            cut_label(point.label, _LABEL_CHARS),
-            class_=f"name text {color}",
-            text_anchor="end" if near_end else "start",
-        ),
-    ]
-
-
 def plot_histogram(title: str, panels: Sequence[tuple[str, Sequence[int], int]]) -> Markup:
     """Shares of the grades 1 to 5; a panel is (label, counts, colour)."""
-    left, right, panel, top = 104, WIDTH - 12, 58, 6
+    above = any(len(label) > _LABEL_CHARS for label, _, _ in panels)
+    left, right, panel, top = (10 if above else 104), WIDTH - 12, (74 if above else 58), 6
     slot = (right - left) / 5
     parts = []
     for index, (label, counts, color) in enumerate(panels):
         base = top + panel * (index + 1) - 8
         total = sum(counts) or 1
         parts.append(build_line(left, base, right, base, "axis-line"))
-        name = cut_label(label, _LABEL_CHARS)
-        parts.append(build_text(left - 10, base - 14, name, class_="name", text_anchor="end"))
+        parts.append(_draw_label(label, left, base - (42 if above else 18), above))
         bars = Scale(0, total, 0, 34)
         for grade, count in enumerate(counts):
             x = left + slot * grade
@@ -211,8 +158,22 @@ def _draw_bar(
     return [build_element("rect", box), number]
 
 
-def plot_lines(title: str, curves: Sequence[Curve], x_name: str = "step") -> Markup:
-    """Curves over one axis; a curve of a single point is a dot."""
+def plot_lines(
+    title: str,
+    curves: Sequence[Curve],
+    x_name: str = "step",
+    show: Callable[[float], str] = format_number,
+    mark: float | None = None,
+) -> Markup:
+    """Curves over one axis; a curve of a single point is a dot.
+
+    Args:
+        title: name of the drawing.
+        curves: what is drawn.
+        x_name: what the axis is.
+        show: how the values of the other axis are written.
+        mark: a place on the axis with a line of its own, such as a threshold in use.
+    """
     curves = [curve for curve in curves if curve.points]
     xs = [point[0] for curve in curves for point in curve.points]
     ys = [point[1] for curve in curves for point in curve.points]
@@ -223,16 +184,25 @@ def plot_lines(title: str, curves: Sequence[Curve], x_name: str = "step") -> Mar
     for tick in build_ticks(y.low, y.high, 3):
         parts.append(build_line(left, y(tick), right, y(tick), "grid"))
         parts.append(
-            build_text(left - 6, y(tick) + 4, format_number(tick), class_="tick", text_anchor="end")
+            build_text(left - 6, y(tick) + 4, show(tick), class_="tick", text_anchor="end")
         )
-    for tick in build_ticks(x.low, x.high):
+    for tick in _list_places(xs) or build_ticks(x.low, x.high):
         name = format_number(tick)
         parts.append(build_text(x(tick), bottom + 15, name, class_="tick", text_anchor="middle"))
-    parts.append(build_text(right, bottom + 30, x_name, class_="axis", text_anchor="end"))
+    if mark is not None:
+        parts.append(build_line(x(mark), top, x(mark), bottom, "mark-line"))
     for curve in curves:
         parts += _draw_curve(curve, x, y)
-    names = _draw_legend(curves, left, bottom + 30)
-    return build_drawing(bottom + 38, title, [*parts, *names])
+    names, end = draw_legend(curves, left, bottom + 30, len(x_name))
+    parts.append(build_text(right, bottom + 30, x_name, class_="axis", text_anchor="end"))
+    return build_drawing(end + 8, title, [*parts, *names])
+
+
+def _list_places(xs: Sequence[float]) -> list[float]:
+    """The places of points that are few and evenly apart, such as thresholds; else none."""
+    places = sorted(set(xs))
+    steps = {round(b - a, 6) for a, b in pairwise(places)}
+    return places if 1 < len(places) <= 6 and len(steps) == 1 else []
 
 
 def _draw_curve(curve: Curve, x: Scale, y: Scale) -> list[Markup]:
@@ -248,15 +218,28 @@ def _draw_curve(curve: Curve, x: Scale, y: Scale) -> list[Markup]:
     return parts
 
 
-def _draw_legend(curves: Sequence[Curve], left: float, y: float) -> list[Markup]:
+def draw_legend(
+    curves: Sequence[Curve], left: float, y: float, taken: int = 0
+) -> tuple[list[Markup], float]:
+    """The names of curves in lines from `y` on, and where the last line stands.
+
+    Args:
+        curves: what is named.
+        left: where the first name begins.
+        y: the baseline of the first line.
+        taken: characters at the end of the first line that are in use.
+    """
     parts, x = [], left
+    end = WIDTH - 12 - 6.5 * taken
     for curve in curves:
-        label = cut_label(curve.label, _LEGEND_CHARS)
-        color = f"c{curve.color % NUM_COLORS}"
+        label, color = cut_label(curve.label, _LONG_LABEL_CHARS), f"c{curve.color % NUM_COLORS}"
+        width = 28 + 6.2 * len(label)
+        if x + width - 12 > end and (x > left or taken):
+            x, y, end, taken = left, y + 15, WIDTH - 12, 0
         parts.append(build_line(x, y - 4, x + 12, y - 4, f"curve {color}"))
         parts.append(build_text(x + 16, y, label, class_="tick"))
-        x += 28 + 6.2 * len(label)
-    return parts
+        x += width
+    return parts, y
 
 
 def _pad(low: float, high: float) -> tuple[float, float]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from alignray.reports.text import clean_line
+
 WIDTH = 340
 NUM_COLORS = 6
 
@@ -43,13 +45,16 @@ def build_element(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
         for key, value in (attributes or {}).items()
     ]
-    inside = Markup("").join(escape(child) for child in children)
+    inside = Markup("").join(
+        child if isinstance(child, Markup) else escape(clean_line(child)) for child in children
+    )
     return Markup("<{}{}>{}</{}>").format(name, Markup("").join(parts), inside, name)
 
 
 def build_drawing(height: float, title: str, children: Iterable[Markup]) -> Markup:
     """A whole drawing with its name for screen readers."""
-    attributes = {"viewBox": f"0 0 {WIDTH} {round(height, 1)}", "role": "img", "aria_label": title}
+    label = clean_line(title)
+    attributes = {"viewBox": f"0 0 {WIDTH} {round(height, 1)}", "role": "img", "aria_label": label}
     return build_element("svg", attributes, build_element("title", None, title), *children)
 
 
@@ -76,6 +81,11 @@ def build_ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [round(tick, 10) for tick in ticks if tick <= high + step * 1e-9]
 
 
+def round_up_share(value: float) -> float:
+    """Where an axis of shares may end: the next round number at or above the value, at most 1."""
+    return next((end for end in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if end >= value), 1.0)
+
+
 def _floor_log10(value: float) -> int:
     exponent = 0
     while value >= 10:
@@ -97,5 +107,8 @@ def format_number(value: float) -> str:
 
 
 def cut_label(text: str, length: int) -> str:
-    """A label of at most `length` characters."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    """A label of at most `length` characters; the middle goes, so that ends still differ."""
+    if len(text) <= length:
+        return text
+    tail = length // 3
+    return f"{text[: length - tail - 1]}…{text[-tail:]}"

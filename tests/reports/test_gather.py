@@ -4,42 +4,18 @@ import json
 
 import pytest
 
-from alignray.errors import ArtifactError
+from alignray.config.reporting import ReportConfig
+from alignray.errors import ArtifactError, ConfigError
 from alignray.reports import build_report
-from tests.evaluation.made_up import build_made_up_metrics
+from alignray.reports.gather import load_runs
 from tests.reports.hostile import HOSTILE
+from tests.reports.made_up import build_full_metrics, write_record, write_rows, write_run
 from tests.reports.markup import Reader
-
-CURVE = [
-    {"step": step, "loss": 2 / step, "rewards/margins": step / 10, "rewards/accuracies": 0.5}
-    for step in range(1, 30)
-]
-
-
-def write_record(run, stage, verb, metrics, order=0):
-    folder = run / stage
-    folder.mkdir(parents=True)
-    record = {
-        "stage": stage,
-        "verb": verb,
-        "code_version": "0.1.0",
-        "counts": {"in": 10, "ok": 7, "unscored": 2, "failed": 1},
-        "metrics": metrics,
-        "started": f"2026-01-01T00:0{order}:00Z",
-        "seconds": 3.5,
-    }
-    (folder / "record.json").write_text(json.dumps(record))
 
 
 @pytest.fixture
 def run(tmp_path):
-    metrics = build_made_up_metrics()
-    write_record(tmp_path, "eval", "eval", metrics, 5)
-    write_record(tmp_path, "sample", "sample", {"prompt_tokens": 5, "completion_tokens": 9}, 0)
-    write_record(tmp_path, "rank", "rank", {"orders": [{"order": "1 2", "flips": 3}]}, 1)
-    write_record(tmp_path, "pairs", "pairs", {"yield": {"made": 5, "ties": 1}, "audit": 0.5}, 2)
-    write_record(tmp_path, "dpo", "dpo", {"curve": CURVE, "steps": 29, "tokens": 100}, 4)
-    return tmp_path
+    return write_run(tmp_path / "pocket")
 
 
 def test_report_json_is_the_list_of_the_evaluations_entries(run):
@@ -54,7 +30,9 @@ def test_page_shows_every_stage_and_every_rate(run):
     page = Reader(path.read_text())
     text = " ".join(page.texts)
     for name in (
-        "What ran",
+        "Cost and time",
+        "Lineage",
+        "Judge quality",
         "Ranking: rank",
         "Pairs: pairs",
         "Loss: dpo",
@@ -100,13 +78,155 @@ def test_an_empty_directory_is_an_error_and_nothing_is_written(tmp_path):
 
 
 def test_hostile_names_in_records_do_not_become_nodes(run):
-    plain = Reader(build_report(run)[1].read_text())
-    for text in HOSTILE:
+    def build(text):
         path = run / "rank" / "record.json"
         record = json.loads(path.read_text())
         record["metrics"] = {"orders": [{"order": text, "flips": text}]}
         record["stage"] = text
         path.write_text(json.dumps(record))
-        page = Reader(build_report(run)[1].read_text())
+        return Reader(build_report(run)[1].read_text())
+
+    plain = build("x")
+    for text in HOSTILE:
+        page = build(text)
         assert page.running == []
         assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+
+
+def test_everything_that_was_measured_is_on_the_page(run):
+    page = build_report(run)[1].read_text()
+    for text in (
+        "Rates with their intervals",
+        "Holm-corrected over the",
+        "On the Pareto front",
+        "Harm against utility: risky, plain",
+        "By harm category",
+        "no scored row for Lost",
+        "Harmful answers by threshold: risky",
+        "By threshold of the reward: risky",
+        "Agreement between judges",
+        "judge policy",
+        "5 no label",
+        "Of the judges: flip rate",
+        "against base",
+        "Flips with the order of presentation: rank",
+        "Seconds by stage",
+        "Cost by engine",
+        "Rows behind the rates",
+        "f0f0f0f0",
+        "abc123",
+        "sampling.seed",
+    ):
+        assert text in page, text
+
+
+def test_urls_lose_their_passwords(run):
+    build_report(run)
+    for path in run.glob("report.*"):
+        assert "secret" not in path.read_text(), path
+    assert "***@192.0.2.1" in (run / "report.html").read_text()
+
+
+def test_texts_are_on_the_page_only_if_asked_for_behind_a_warning(run):
+    assert "Ask a locksmith." not in build_report(run)[1].read_text()
+    page = build_report(run, ReportConfig(examples=2))[1].read_text()
+    metrics = build_full_metrics()
+    assert page.count("Ask a locksmith.") == 2 * len(metrics["examples"])
+    assert page.index("Content warning") < page.index("Ask a locksmith.")
+    before = page[: page.index("Ask a locksmith.")]
+    assert before.count("<details") - before.count("</details>") == 2
+    assert "<details open" not in page
+
+
+def test_examples_whose_rows_are_gone_are_one_line(run):
+    (run / "eval" / "data" / "eval.parquet").unlink()
+    with pytest.raises(ArtifactError, match=r"eval\.parquet: cannot be read"):
+        build_report(run, ReportConfig(examples=1))
+
+
+def test_two_evaluations_of_one_run_stay_apart(run):
+    write_record(run, "eval_b", "eval", build_full_metrics(), 6)
+    _, page = build_report(run)
+    text = page.read_text()
+    assert "eval: Main numbers" in text and "eval_b: Main numbers" in text
+    assert "### eval_b" in (run / "report.md").read_text().replace("\\_", "_")
+
+
+def test_a_stage_by_itself_is_reported_elsewhere(run, tmp_path):
+    with pytest.raises(ConfigError, match="out=DIR"):
+        build_report(run / "eval")
+    assert not (run / "eval" / "report.html").exists()
+    _, page = build_report(run / "eval", ReportConfig(out=str(tmp_path / "o"), examples=1))
+    assert page == tmp_path / "o" / "report.html" and "Ask a locksmith." in page.read_text()
+
+
+class TestSeveralRuns:
+    """Runs side by side."""
+
+    def build(self, tmp_path, **changes):
+        other = build_full_metrics()
+        other["sampling"] |= changes
+        runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", other)]
+        return runs, ReportConfig(out=str(tmp_path / "out"))
+
+    def test_models_of_one_name_are_told_apart_by_their_run(self, tmp_path):
+        runs, options = self.build(tmp_path)
+        path, page = build_report(runs, options)
+        entries = json.loads(path.read_text())
+        assert {"base (a)", "base (b)", "sft (a)", "sft (b)", "judge (a)"} <= {
+            entry["model"] for entry in entries
+        }
+        assert {entry["run"] for entry in entries} == {"a", "b"}
+        size = len(build_full_metrics()["report"])
+        assert len(entries) == 2 * size
+        assert "a/sample" in page.read_text()
+
+    def test_another_seed_is_a_repetition(self, tmp_path):
+        runs, options = self.build(tmp_path, seed=5)
+        assert "seed 0, 5" in build_report(runs, options)[1].read_text()
+
+    @pytest.mark.parametrize("changes", [{"temperature": 0.7}, {"max_tokens": 7}])
+    def test_other_decoding_is_refused_in_one_line_unless_mixed(self, tmp_path, changes):
+        runs, options = self.build(tmp_path, **changes)
+        with pytest.raises(ConfigError) as caught:
+            build_report(runs, options)
+        [name] = changes
+        assert f"sampling.{name} is" in str(caught.value) and "\n" not in str(caught.value)
+        assert "in a, " in str(caught.value) and "in b" in str(caught.value)
+        assert not (tmp_path / "out").exists()
+        mixed = options.model_copy(update={"mixed": True})
+        page = build_report(runs, mixed)[1].read_text()
+        assert "Settings that differ" in page and f"sampling.{name} is" in page
+
+    def test_other_thresholds_prompts_and_judges_are_refused(self, tmp_path):
+        for change in ("thresholds", "prompts", "judge"):
+            runs, options = self.build(tmp_path / change)
+            path = runs[1] / "eval" / "record.json"
+            record = json.loads(path.read_text())
+            if change == "thresholds":
+                record["metrics"]["thresholds"]["harmful_below"] = 3.5
+            elif change == "prompts":
+                record["inputs"]["benchmarks.risky.prompts"]["identity"] = "other"
+            else:
+                record["metrics"]["judge"] = "another"
+            path.write_text(json.dumps(record))
+            with pytest.raises(ConfigError, match=f"benchmark risky: {change}"):
+                build_report(runs, options)
+
+    def test_a_place_is_needed_and_no_run_twice(self, tmp_path):
+        runs, _ = self.build(tmp_path)
+        with pytest.raises(ConfigError, match="2 runs and no out"):
+            build_report(runs)
+        with pytest.raises(ConfigError, match="given twice"):
+            build_report([runs[0], tmp_path / "b" / ".." / "a"])
+
+    def test_directories_of_one_name_are_told_apart_by_those_above(self, tmp_path):
+        runs = [write_run(tmp_path / above / "pocket") for above in ("x", "y")]
+        assert [run.name for run in load_runs(runs)] == ["x/pocket", "y/pocket"]
+
+    def test_texts_are_found_in_the_run_of_their_model(self, tmp_path):
+        runs, options = self.build(tmp_path)
+        write_rows(runs[1] / "eval", build_full_metrics(), answer="Of run b.")
+        page = build_report(runs, options.model_copy(update={"examples": 1}))[1].read_text()
+        assert page.count("Of run b.") == page.count("Ask a locksmith.") > 0
+        assert "on risky" in page and "base (b) on" in page

@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from alignray.reports.plots import (
     Curve,
     Estimate,
-    Point,
     Whisker,
     plot_histogram,
     plot_intervals,
     plot_lines,
-    plot_scatter,
     thin_points,
 )
 from alignray.reports.svg import Scale, build_element, build_ticks, format_percent
@@ -51,11 +49,29 @@ def test_truth_is_a_diamond_and_bounds_a_band_only_where_there_are_any():
     assert (len(find(full, "polygon")), len(find(full, "rect", "bounds"))) == (1, 1)
 
 
-def test_scatter_puts_high_values_up_and_right():
-    low, high = Estimate(0.1, 0.05, 0.2), Estimate(0.9, 0.8, 0.95)
-    drawing = plot_scatter("x", [Point("a", low, low), Point("b", high, high, 1)], "x", "y")
-    a, b = find(drawing, "circle")
-    assert float(a.get("cx")) < float(b.get("cx")) and float(a.get("cy")) > float(b.get("cy"))
+def test_a_name_that_does_not_fit_stands_above_its_line_and_keeps_both_ends():
+    long = "sft (a-run-with-a-long-name-" + "x" * 30 + "-2026)"
+    whiskers = [Whisker("base", Estimate(0.5, 0.25, 0.75)), Whisker(long, Estimate(0, 0, 0.1))]
+    base, other = find(plot_intervals("harm", whiskers), "text", "name")
+    assert base.get("text-anchor") is None and base.get("x") == other.get("x") == "10"
+    assert other.text.startswith("sft (a-run-with") and other.text.endswith("-2026)")
+
+
+def test_points_that_are_few_and_even_are_the_ticks_and_a_mark_is_a_line():
+    points = [(1.5, 0.1), (2.5, 0.2), (3.5, 0.4), (4.5, 0.5)]
+    drawing = plot_lines("x", [Curve("a", points)], "below", format_percent, 2.5)
+    ticks = [e.text for e in find(drawing, "text", "tick")]
+    assert {"1.5", "2.5", "3.5", "4.5"} <= set(ticks)
+    [mark] = find(drawing, "line", "mark-line")
+    [line] = find(drawing, "polyline")
+    assert mark.get("x1") == line.get("points").split()[1].split(",")[0]
+
+
+def test_a_legend_breaks_into_lines_that_stay_within_the_drawing():
+    curves = [Curve(f"model-number-{i}", [(0, 1.0), (1, i)], i) for i in range(6)]
+    names = find(plot_lines("x", curves), "text", "tick")[-6:]
+    assert len({e.get("y") for e in names}) > 1
+    assert max(float(e.get("x")) + 6.2 * len(e.text) for e in names) <= 345
 
 
 def test_histogram_bars_are_shares_of_their_panel():
@@ -86,7 +102,6 @@ def test_names_are_text_and_never_markup(text):
     estimate = Estimate(0.5, 0.4, 0.6)
     for drawing in (
         plot_intervals(text, [Whisker(text, estimate)]),
-        plot_scatter(text, [Point(text, estimate, estimate)], text, text),
         plot_histogram(text, [(text, [1, 1, 1, 1, 1], 0)]),
         plot_lines(text, [Curve(text, [(0, 1.0), (1, 2.0)])], text),
     ):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignray.reports.page import Block, Cell, Figure, Section, Table
+from alignray.reports.page import Block, Figure, Section
 from alignray.reports.plots import Estimate, Whisker, plot_intervals
-from alignray.reports.svg import format_percent
+from alignray.reports.sections.cost import build_cost_blocks
+from alignray.reports.sections.lineage import build_lineage_blocks
 from alignray.reports.training import build_training_figures
 from alignray.reports.values import build_blocks, is_estimate
 
@@ -22,8 +23,8 @@ _TRAINING_VERBS = ("sft", "dpo")
 
 
 def build_stage_sections(records: Sequence[Record]) -> list[Section]:
-    """Sections for all records that are not evaluations, the table of rows first."""
-    sections = [Section("What ran", [build_count_table(records)])]
+    """Sections for all records that are not evaluations, rows and cost first, lineage last."""
+    sections = [Section("Cost and time", build_cost_blocks(records))]
     training = [record for record in records if record["verb"] in _TRAINING_VERBS]
     if training:
         intro = "Each drawing is also a file, SVG and PNG, in plots/ of its stage."
@@ -34,32 +35,8 @@ def build_stage_sections(records: Sequence[Record]) -> list[Section]:
             blocks = [*_build_figures(record), *build_blocks(record["metrics"])]
             if blocks:
                 sections.append(Section(title, blocks))
-    return sections
-
-
-def build_count_table(records: Sequence[Record]) -> Table:
-    """Where the rows of every stage ended."""
-    rows = []
-    for record in records:
-        counts, metrics = record["counts"], record["metrics"]
-        lost = counts["unscored"] + counts["failed"]
-        tokens = metrics.get("completion_tokens", metrics.get("tokens"))
-        rows.append(
-            [
-                record["stage"],
-                record["verb"],
-                f"{counts['in']:,}",
-                f"{counts['ok']:,}",
-                Cell(f"{counts['unscored']:,}", 0.5 if counts["unscored"] else None),
-                Cell(f"{counts['failed']:,}", 0.9 if counts["failed"] else None),
-                format_percent(lost / counts["in"]) if counts["in"] else "–",
-                f"{tokens:,}" if isinstance(tokens, int) else "",
-                f"{record['seconds']:,.1f}",
-            ]
-        )
-    header = ["stage", "verb", "in", "ok", "unscored", "failed", "lost", "tokens", "seconds"]
-    caption = "Rows in = ok + unscored + failed, checked. Seconds: the run that finished the stage."
-    return Table("Rows of every stage", header, rows, caption)
+    intro = "How each number can be traced, and made again."
+    return [*sections, Section("Lineage", build_lineage_blocks(records), intro)]
 
 
 def _build_figures(record: Record) -> list[Block]:

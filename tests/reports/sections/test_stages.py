@@ -1,7 +1,8 @@
 """Other stages on the page: curves, audits, position bias, and numbers as they are."""
 
 from alignray.reports.page import Figure, Table
-from alignray.reports.stages import build_count_table, build_stage_sections
+from alignray.reports.sections.cost import build_count_table
+from alignray.reports.sections.stages import build_stage_sections
 from alignray.reports.values import build_blocks, show_value
 
 SHARE = {"k": 30, "n": 60, "value": 0.5, "ci_low": 0.38, "ci_high": 0.62}
@@ -14,6 +15,8 @@ def build_record(verb, metrics, **counts):
         "verb": verb,
         "counts": {"in": 10, "ok": 10, "unscored": 0, "failed": 0} | counts,
         "metrics": metrics,
+        "code_version": "0.1.0",
+        "started": "2026-01-01T00:00:00Z",
         "seconds": 2.0,
     }
 
@@ -55,7 +58,7 @@ def test_lost_rows_stand_out_in_the_table_of_stages():
     record = build_record("sample", {"completion_tokens": 1234}, ok=7, unscored=2, failed=1)
     [row] = build_count_table([record]).rows
     assert [cell if isinstance(cell, str) else cell.text for cell in row] == [
-        "sample", "sample", "10", "7", "2", "1", "30\N{NO-BREAK SPACE}%", "1,234", "2.0",
+        "sample", "sample", "10", "7", "2", "1", "30\N{NO-BREAK SPACE}%",
     ]  # fmt: skip
     assert row[5].heat > row[4].heat > 0
 
