@@ -4,7 +4,7 @@ A rate is k of n scored rows, plus m that could not be scored. It always carries
 the 95 % interval of k of n (chance), and the bounds if all m had gone one way or the other (what
 was not seen). No rate exists over zero rows.
 
-Sources: Wilson, JASA 22 (1927) 209; Newcombe, Statistics in Medicine 17 (1998) 2635 (method 10,
+Sources: Wilson, JASA 22 (1927) 209; Newcombe, Statistics in Medicine 17 (1998) 2635 (method 8,
 paired differences); McNemar, Psychometrika 12 (1947) 153, in its exact form.
 """
 
@@ -15,7 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alignray.errors import EvaluationError
-from alignray.ranking.intervals import Z95, compute_wilson_interval
+from alignray.ranking.intervals import (
+    compute_range_interval,
+    compute_t_quantile,
+    compute_wilson_interval,
+)
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,15 @@ class MeanSums:
 
 
 def compute_mean(sums: MeanSums, low: float, high: float, where: str = "mean") -> Mean:
-    """A mean with its normal 95 % interval, cut to the range that grades can have.
+    """A mean with its 95 % interval: Wilson's by effective rows, or Student's t without a range.
+
+    Holds from 50 rows on (see `intervals.compute_range_interval`); Student's t of values without a
+    range holds at 94 % for skewed ones (exponential) of 50, and nearer to 95 % from 200 on.
 
     Args:
         sums: what was added.
-        low: lowest grade possible.
-        high: highest grade possible.
+        low: lowest grade possible; -inf where there is none.
+        high: highest grade possible; inf where there is none.
         where: named in the error.
 
     Raises:
@@ -133,20 +140,33 @@ def compute_mean(sums: MeanSums, low: float, high: float, where: str = "mean") -
     """
     if sums.n == 0:
         raise EvaluationError(where, f"no scored rows ({sums.unscored} unscored)", "at least one")
-    if sums.n == 1:
-        interval = (low, high)
-    else:
-        half = Z95 * math.sqrt(sums.squares / (sums.n - 1) / sums.n)
-        interval = (max(low, sums.mean - half), min(high, sums.mean + half))
+    interval = (low, high) if sums.n == 1 else _compute_mean_interval(sums, low, high)
     total = sums.n + sums.unscored
     bounds = [(sums.mean * sums.n + end * sums.unscored) / total for end in (low, high)]
     return Mean(sums.n, sums.unscored, sums.mean, *interval, *bounds)
+
+
+def name_mean_interval(low: float, high: float) -> str:
+    """What `compute_mean` takes for values of this range, in words."""
+    has_range = math.isfinite(low) and math.isfinite(high)
+    return "Wilson interval by effective rows" if has_range else "Student's t interval of the mean"
+
+
+def _compute_mean_interval(sums: MeanSums, low: float, high: float) -> tuple[float, float]:
+    variance = sums.squares / (sums.n - 1) / sums.n
+    quantile = compute_t_quantile(sums.n - 1)
+    if math.isfinite(low) and math.isfinite(high):
+        return compute_range_interval(sums.mean, variance, (low, high), sums.n, quantile)
+    half = quantile * math.sqrt(variance)
+    return max(low, sums.mean - half), min(high, sums.mean + half)
 
 
 def compute_paired_difference(
     only_first: int, only_second: int, both: int, neither: int, unscored: int = 0
 ) -> PairedDifference:
     """The difference of two rates on the same prompts, with interval and exact test.
+
+    Newcombe's interval holds at 95 % +- 1 on average from 50 prompts on, more where few differ.
 
     Raises:
         EvaluationError: no prompt was scored for both models.
@@ -179,7 +199,7 @@ def _binomial_half(n: int, k: int) -> float:
 def _newcombe_interval(
     only_first: int, only_second: int, both: int, neither: int
 ) -> tuple[float, float]:
-    """Newcombe's method 10: Wilson intervals of the two margins, joined by their correlation."""
+    """Newcombe's method 8: Wilson intervals of the two margins, joined by their correlation."""
     n = only_first + only_second + both + neither
     first, second = both + only_first, both + only_second
     low1, high1 = compute_wilson_interval(first, n)
@@ -197,12 +217,10 @@ def _join(a: float, b: float, phi: float) -> float:
 
 
 def _correlation(table: Sequence[int]) -> float:
-    """Phi of (both, only first, only second, neither), continuity-corrected as in Newcombe."""
+    """Phi of (both, only first, only second, neither), without a correction for continuity.
+
+    With it (method 10) 50 prompts give 97 % where two models mostly agree.
+    """
     a, b, c, d = table
     product = (a + b) * (c + d) * (a + c) * (b + d)
-    if product == 0:
-        return 0.0
-    cross = float(a * d - b * c)
-    if cross > 0:
-        cross = max(0.0, cross - (a + b + c + d) / 2)
-    return cross / math.sqrt(product)
+    return 0.0 if product == 0 else (a * d - b * c) / math.sqrt(product)

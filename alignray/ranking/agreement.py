@@ -19,7 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from alignray.errors import EvaluationError
-from alignray.ranking.intervals import Z95, compute_wilson_interval
+from alignray.ranking.intervals import (
+    compute_range_interval,
+    compute_t_quantile,
+    compute_wilson_interval,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +55,11 @@ def compute_tau_b(x: Sequence[float], y: Sequence[float]) -> float:
 def estimate_tau_b(
     x: Sequence[float], y: Sequence[float], seed: int, num_resamples: int = 500
 ) -> Estimate:
-    """Tau-b with the percentiles of a bootstrap over items.
+    """Tau-b; its interval is Wilson's on -1 to 1, by the variance of a bootstrap over items.
+
+    Percentiles of the same bootstrap hold a tau near .9 of 50 items in 58 to 75 % of samples, this
+    interval in 93 to 96 %; from 50 items on. Where all pairs agree n / 2 rows are assumed, as the
+    variance is at most 2 (1 - tau^2) / n (Kendall, Rank Correlation Methods, ch. 4).
 
     A resample in which one side is constant says nothing and is drawn again.
 
@@ -67,8 +75,11 @@ def estimate_tau_b(
         x_B, y_B = x_N[picks], y_N[picks]
         if np.ptp(x_B) and np.ptp(y_B):
             taus.append(_compute_tau_b(x_B, y_B))
-    low, high = np.quantile(taus, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), len(x_N))
+    n, variance = len(x_N), float(np.var(taus))
+    low, high = compute_range_interval(
+        value, variance, (-1.0, 1.0), n / 2, compute_t_quantile(n - 1)
+    )
+    return Estimate(value, low, high, n)
 
 
 def estimate_agreement(first: Sequence[Hashable], second: Sequence[Hashable]) -> Estimate:
@@ -84,7 +95,12 @@ def estimate_agreement(first: Sequence[Hashable], second: Sequence[Hashable]) ->
 
 
 def estimate_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Estimate:
-    """Cohen's kappa, (p_o - p_e) / (1 - p_e), with its large-sample interval.
+    """Cohen's kappa, (p_o - p_e) / (1 - p_e).
+
+    The interval is Wilson's for p_o, at the effective number of items that the large-sample error
+    of kappa gives, mapped by p_e: kappa plus and minus that error holds a kappa near 1 of 50 items
+    in 72 to 90 % of samples and is empty where all items agree. From 50 items on: 95 % on average,
+    90 % where one label is rare (15 %) and judges see the truth in half of the items (200: 94 %).
 
     Raises:
         EvaluationError: lists of different length, or empty; or both give one label to all.
@@ -98,9 +114,13 @@ def estimate_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Est
     observed, expected = float(np.trace(share_KK)), float(rows_K @ columns_K)
     if 1 - expected < 1e-12:
         raise EvaluationError("kappa", "one label for all items", "at least two labels in use")
-    kappa = (observed - expected) / (1 - expected)
-    half = Z95 * _compute_kappa_error(share_KK, kappa, expected, n)
-    return Estimate(kappa, max(-1.0, kappa - half), min(1.0, kappa + half), n)
+    kappa = min(1.0, (observed - expected) / (1 - expected))
+    variance = _compute_kappa_error(share_KK, kappa, expected, n) ** 2
+    bounds = (-expected / (1 - expected), 1.0)
+    low, high = compute_range_interval(
+        kappa, variance, bounds, n, compute_t_quantile(max(1, n - 1))
+    )
+    return Estimate(kappa, max(-1.0, low), high, n)
 
 
 def _compute_kappa_error(share_KK: Floats, kappa: float, expected: float, n: int) -> float:

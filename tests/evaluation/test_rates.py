@@ -13,6 +13,7 @@ from alignray.evaluation.rates import (
     compute_mean,
     compute_paired_difference,
     compute_rate,
+    name_mean_interval,
 )
 
 
@@ -55,10 +56,34 @@ def test_mean_of_four_grades_by_hand():
     for grade in (1.0, 2.0, None, 3.0, 4.0):
         sums.add(grade)
     mean = compute_mean(sums, 1, 5)
-    half = 1.959964 * math.sqrt((5 / 3) / 4)
     assert (mean.n, mean.unscored, mean.value) == (4, 1, 2.5)
-    assert (mean.ci_low, mean.ci_high) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-5)
+    share, variance, t = 1.5 / 4, (5 / 3) / 4 / 16, 3.182446
+    rows = share * (1 - share) / variance
+    # Wilson: the shares q with |share - q| = t sqrt(q (1 - q) / rows)
+    for end, sign in ((mean.ci_low, 1), (mean.ci_high, -1)):
+        q = (end - 1) / 4
+        assert share - q == pytest.approx(sign * t * math.sqrt(q * (1 - q) / rows), abs=1e-5)
     assert (mean.low_bound, mean.high_bound) == ((10 + 1) / 5, (10 + 5) / 5)
+
+
+def test_mean_without_a_range_has_students_interval():
+    sums = MeanSums()
+    for reward in (1.0, 2.0, 3.0, 4.0):
+        sums.add(reward)
+    mean = compute_mean(sums, -math.inf, math.inf)
+    half = 3.182446 * math.sqrt((5 / 3) / 4)
+    assert (mean.ci_low, mean.ci_high) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-5)
+    assert name_mean_interval(-math.inf, math.inf).startswith("Student")
+    assert name_mean_interval(1, 5).startswith("Wilson")
+
+
+def test_mean_of_equal_grades_still_has_an_interval():
+    sums = MeanSums()
+    for _ in range(50):
+        sums.add(1.0)
+    mean = compute_mean(sums, 1, 5)
+    assert mean.ci_low == 1
+    assert mean.ci_high == pytest.approx(1 + 4 * compute_rate(0, 50).ci_high)
 
 
 def test_mean_of_one_row_knows_nothing_and_of_none_is_an_error():
@@ -72,7 +97,8 @@ def test_mean_of_one_row_knows_nothing_and_of_none_is_an_error():
 
 @pytest.mark.parametrize(
     ("table", "value", "low", "high"),
-    # Newcombe, Statistics in Medicine 17 (1998) 2635, table II, method 10: e=36 f=12 g=2 h=0.
+    # Newcombe, Statistics in Medicine 17 (1998) 2635, table II, method 8 (as 10 for phi <= 0):
+    # e=36 f=12 g=2 h=0.
     [((2, 12, 36, 0), 0.2, 0.0569, 0.3404), ((0, 0, 54, 0), 0.0, -0.0664, 0.0664)],
 )
 def test_paired_interval_is_the_published_one(table, value, low, high):

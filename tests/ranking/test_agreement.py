@@ -20,6 +20,7 @@ from alignray.ranking.agreement import (
     estimate_kappa,
     estimate_tau_b,
 )
+from alignray.ranking.intervals import compute_range_interval
 
 DATA = Path(os.environ.get("ALIGNRAY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -107,8 +108,25 @@ def test_kappa_error_agrees_with_a_jackknife() -> None:
         estimate_kappa(first[:i] + first[i + 1 :], second[:i] + second[i + 1 :]).value
         for i in range(n)
     ]
-    jackknife = math.sqrt((n - 1) * float(np.var(left_out)))
-    assert (found.ci_high - found.value) / 1.959964 == pytest.approx(jackknife, rel=0.03)
+    variance = (n - 1) * float(np.var(left_out))
+    shares = np.array([[80, 12, 3], [9, 60, 7], [4, 11, 40]]) / n
+    chance = float(shares.sum(axis=1) @ shares.sum(axis=0))
+    interval = compute_range_interval(found.value, variance, (-chance / (1 - chance), 1), n)
+    assert (found.ci_low, found.ci_high) == pytest.approx(interval, abs=0.003)
+
+
+def test_kappa_of_full_agreement_still_has_an_interval() -> None:
+    found = estimate_kappa(*table([[25, 0], [0, 25]]))
+    assert found.value == found.ci_high == 1
+    # p_o of 50 of 50 is at least .929 (Wilson), and p_e is .5
+    assert found.ci_low == pytest.approx((0.928652 - 0.5) / 0.5, abs=1e-5)
+
+
+def test_tau_of_full_agreement_still_has_an_interval() -> None:
+    grades = [float(i % 5) for i in range(50)]
+    found = estimate_tau_b(grades, grades, seed=0)
+    assert found.value == pytest.approx(1)
+    assert 0.6 < found.ci_low < 0.8
 
 
 def test_kappa_without_two_labels_is_an_error() -> None:

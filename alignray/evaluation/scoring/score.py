@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alignray.evaluation.rates import MeanSums, compute_mean, compute_rate
+from alignray.evaluation.rates import MeanSums, compute_mean, compute_rate, name_mean_interval
 
 _DIGITS = 10
 """Of the values in an entry: enough to compare with a publisher's to 1e-6."""
@@ -133,7 +133,7 @@ def score_rate(
 
 
 def score_mean(measure: Measure, place: Place, values: Iterable[float | None]) -> Score:
-    """A mean with its normal interval, cut to the measure's range.
+    """A mean with its interval: Wilson's by effective rows, or Student's t without a range.
 
     Raises:
         EvaluationError: no row has a value.
@@ -157,7 +157,7 @@ def score_mean(measure: Measure, place: Place, values: Iterable[float | None]) -
         None,
         mean.n,
         mean.unscored,
-        "normal interval of the mean",
+        name_mean_interval(measure.low, measure.high),
         bounds,
     )
 

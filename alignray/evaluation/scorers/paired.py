@@ -1,0 +1,109 @@
+"""`alignray score paired FIRST SECOND`: two models on the same prompts, joined by prompt id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from alignray.config.base import Config
+from alignray.errors import ConfigError
+from alignray.evaluation.formats.columns import name_models
+from alignray.evaluation.formats.prompt_values import read_prompt_values
+from alignray.evaluation.scoring.bootstrap import Resampling
+from alignray.evaluation.scoring.paired import Comparison, compare_paired, join_by_prompt
+from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
+
+_MAX_LISTED = 20
+
+
+class Options(Config):
+    """Mean of the second model minus mean of the first, over the prompts that both have.
+
+    With an interval and a two-sided p-value; yes-or-no values also get the exact McNemar test.
+    """
+
+    value: str | None = None
+    """Column of the values; else `value`, `score`, `correct`, ..."""
+    id: str | None = None
+    """Column of the prompts' ids; else `id`, `prompt_id`, ..."""
+    low: float | None = None
+    """Lowest value possible."""
+    high: float | None = None
+    """Highest value possible."""
+    seed: int = Field(default=0, ge=0)
+    """Of the bootstrap."""
+    num_resamples: int = Field(default=10_000, ge=100, le=100_000)
+    """Of the bootstrap."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Options:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("give both low and high, or neither")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low is {self.low}, high {self.high}: low must be below high")
+        return self
+
+
+def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
+    """The difference, and what was left out.
+
+    Raises:
+        ConfigError: not two files.
+        SourceError: a file of another shape.
+        EvaluationError: no prompt with a value of both.
+    """
+    if len(files) != 2:
+        raise ConfigError("files", f"{len(files)} of them", "two, the first is compared with")
+    first, second = (read_prompt_values(file, options.value, options.id) for file in files)
+    matched = join_by_prompt(first, second)
+    span = None if options.low is None or options.high is None else options.high - options.low
+    bounds = None if span is None else (-span, span)
+    found = compare_paired(matched, Resampling(options.seed, options.num_resamples, bounds))
+    names = name_models(files)
+    report = ScoreReport([_build(found, names[files[1]], names[files[0]], matched.unscored, span)])
+    for name, only in ((files[0], matched.only_first), (files[1], matched.only_second)):
+        if only:
+            report.details.setdefault("unmatched", {})[names[name]] = only[:_MAX_LISTED]
+            report.notes.append(f"{len(only)} prompts only in {name.name}: left out")
+    return report
+
+
+def _build(found: Comparison, second: str, first: str, unscored: int, span: float | None) -> Score:
+    reach = 1.0 if found.exact else span if span is not None else float("inf")
+    measure = Measure(
+        "paired_difference",
+        "Mean difference on the same prompts",
+        "higher",
+        -reach,
+        reach,
+        "Whether the difference holds on other prompts than such as these, or with another seed.",
+    )
+    extra: dict[str, object] = {"compared_with": first, "bootstrap_p_value": found.p_value}
+    if found.exact:
+        extra |= {"mcnemar_p_value": found.exact.p_value, "table": _count(found)}
+        method = "Newcombe interval of a paired difference (method 8)"
+    elif span is None:
+        method = "bootstrap over prompts, percentiles expanded to Student's t"
+    else:
+        method = "bootstrap over prompts, Wilson interval by effective rows"
+    return Score(
+        measure,
+        second,
+        f"vs {first}",
+        found.value,
+        found.ci_low,
+        found.ci_high,
+        None,
+        found.n,
+        unscored,
+        method,
+        extra,
+    )
+
+
+def _count(found: Comparison) -> dict[str, int]:
+    table = asdict(found.exact) if found.exact else {}
+    return {name: table[name] for name in ("only_first", "only_second", "both", "neither")}

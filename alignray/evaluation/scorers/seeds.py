@@ -1,0 +1,91 @@
+"""`alignray score seeds FILE...`: several seeds of one model on the same prompts, a file each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from alignray.config.base import Config
+from alignray.errors import ConfigError
+from alignray.evaluation.formats.columns import name_models
+from alignray.evaluation.formats.prompt_values import read_prompt_values
+from alignray.evaluation.scoring.bootstrap import Resampling
+from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
+from alignray.evaluation.scoring.seeds import summarize_seeds
+
+
+class Options(Config):
+    """Mean over seeds, their standard deviation, and an interval with both sources of variance."""
+
+    value: str | None = None
+    """Column of the values; else `value`, `score`, `correct`, ..."""
+    id: str | None = None
+    """Column of the prompts' ids; else `id`, `prompt_id`, ..."""
+    low: float | None = None
+    """Lowest value possible; with `high`, the interval keeps to the range."""
+    high: float | None = None
+    """Highest value possible."""
+    seed: int = Field(default=0, ge=0)
+    """Of the bootstrap over prompts."""
+    num_resamples: int = Field(default=1000, ge=100, le=100_000)
+    """Of the bootstrap over prompts."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Options:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("give both low and high, or neither")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low is {self.low}, high {self.high}: low must be below high")
+        return self
+
+
+def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
+    """The mean over all seeds.
+
+    Raises:
+        ConfigError: fewer than two files.
+        SourceError: a file of another shape.
+        EvaluationError: too few prompts with a value of every seed.
+    """
+    if len(files) < 2:
+        raise ConfigError("files", f"{len(files)} of them", "two seeds or more, a file each")
+    values = [read_prompt_values(file, options.value, options.id) for file in files]
+    low, high = options.low, options.high
+    bounds = None if low is None or high is None else (low, high)
+    resampling = Resampling(options.seed, options.num_resamples, bounds)
+    found = summarize_seeds(values, resampling, "seeds")
+    names = name_models(files)
+    measure = Measure(
+        "mean_over_seeds",
+        "Mean over seeds",
+        "higher",
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+        "Seeds that were not run; with two seeds the interval is a little too narrow.",
+    )
+    extra = {
+        "seed_sd": found.seed_sd,
+        "num_prompts": found.num_prompts,
+        "num_seeds": len(files),
+        "ci_low_these_seeds": found.prompts_low,
+        "ci_high_these_seeds": found.prompts_high,
+    }
+    score = Score(
+        measure,
+        "+".join(names.values()),
+        f"{len(files)} seeds",
+        found.value,
+        found.ci_low,
+        found.ci_high,
+        None,
+        found.num_rows,
+        found.unscored,
+        "two-way variance of prompts and seeds, Student's t",
+        extra,
+    )
+    means = dict(zip(names.values(), found.seed_means, strict=True))
+    notes = [] if len(files) > 2 else ["two seeds say little about how far seeds differ"]
+    return ScoreReport([score], {"seed_means": means}, notes)
