@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-MAX_CHARS = 4000
+MAX_CHARS = 2500
 """Longest text in one place of a report; what is cut is said."""
 _URL_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 _BREAKS = re.compile("[ \t\n\u2028\u2029]+")
