@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alignray.durable import read_json, write_json
+from alignray.inference.monitor import Totals
 from alignray.inference.on_ray import RowStageResult
 
 COST = "cost.json"
@@ -29,33 +30,53 @@ class CostBook:
         """Notes the result that is put into the list, and how long it took.
 
         Rows and tokens are those of the whole stage; requests and seconds are added up over its
-        runs. A run that asked nothing changes nothing.
+        runs. A run that asked nothing takes no time.
         """
         started, results = time.monotonic(), list[RowStageResult]()
         yield results
         seconds = time.monotonic() - started
         for result in results:
-            self._add(engine, models, result, seconds)
+            totals = {
+                "rows": result.counts.rows_in,
+                "prompt_tokens": result.prompt_tokens,
+                "completion_tokens": result.completion_tokens,
+            }
+            self._add(engine, models, (result.requests, result.restarts), seconds)
+            self._lines[engine] |= totals
+        self._write()
+
+    def add_follower(self, engine: str, totals: Totals | None) -> None:
+        """Notes what an engine did on the heels of another: its time is in that one's."""
+        if totals is not None:
+            self._add(engine, [], (totals.requests, totals.restarts), 0.0)
+            self._lines[engine]["overlapped"] = True
+            self._write()
 
     def list_lines(self) -> list[dict[str, Any]]:
         """Engine, models, starts, rows, requests, tokens, seconds; in order of their first work."""
         return list(self._lines.values())
 
     def _add(
-        self, engine: str, models: Sequence[str], result: RowStageResult, seconds: float
+        self, engine: str, models: Sequence[str], asked: tuple[int, int], seconds: float
     ) -> None:
-        known = self._lines.get(engine)
-        if known is not None and not result.requests:
-            return
-        before = known or {"starts": 0, "requests": 0, "seconds": 0.0}
-        self._lines[engine] = {
-            "engine": engine,
-            "models": list(models),
-            "starts": before["starts"] + (result.requests > 0) + result.restarts,
-            "rows": result.counts.rows_in,
-            "requests": before["requests"] + result.requests,
-            "prompt_tokens": result.prompt_tokens,
-            "completion_tokens": result.completion_tokens,
-            "seconds": round(before["seconds"] + seconds, 1),
-        }
+        """Adds (requests, restarts) and the seconds that they took."""
+        requests, restarts = asked
+        new = {"engine": engine, "models": list(models), "starts": 0, "requests": 0, "seconds": 0.0}
+        line = self._lines.setdefault(engine, new)
+        if requests:
+            line["starts"] += 1 + restarts
+            line["requests"] += requests
+            line["seconds"] = round(line["seconds"] + seconds, 1)
+
+    def _write(self) -> None:
         write_json(self._path, {"engines": self.list_lines()})
+
+
+def describe_engines(lines: Sequence[Mapping[str, Any]]) -> str:
+    """E.g. `1 engine started for 5 models, 1 for verdicts`."""
+    answering = [line for line in lines if line["models"]]
+    starts = sum(line["starts"] for line in answering)
+    models = sum(len(line["models"]) for line in answering)
+    judging = sum(line["starts"] for line in lines if not line["models"])
+    word = "engine" if starts == 1 else "engines"
+    return f"{starts} {word} started for {models} models, {judging} for verdicts"

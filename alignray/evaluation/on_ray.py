@@ -43,7 +43,7 @@ from alignray.evaluation.join import (
 )
 from alignray.evaluation.judging import GRADER, JudgeRun, build_judges, read_judgements
 from alignray.evaluation.rows import GOLD_KINDS, EvalRow
-from alignray.evaluation.summary import build_metrics, check_unscored
+from alignray.evaluation.summary import build_metrics, check_unscored, check_unscored_judges
 from alignray.evaluation.tally import EvalTally
 from alignray.evaluation.task import AnswerTask, merge_rows
 from alignray.inference.chunks import count_rows
@@ -135,6 +135,7 @@ class EvalRun:
         with self.costs.measure(group.name, list(group.models)) as cost:
             title = f"answers of {', '.join(group.models)}"
             cost.append(run_stage(spec, files, title, follower))
+        self.costs.add_follower(GRADER, cost[0].followed)
 
     def _build_follower(self, grader: JudgeRun, folders: Sequence[Path]) -> StageSpec:
         return StageSpec(
@@ -231,6 +232,7 @@ def summarize(
     check_unscored(tally, config.max_unscored_rate)
     sources = {name: read_audit(files[0].parent) for name, files in run.prompts.items()}
     metrics = build_metrics(tally, config) | {"sources": sources, "cost": run.costs.list_lines()}
+    check_unscored_judges(metrics["judge_unscored"], config.max_unscored_rate)
     write_json(stage.path / "report.json", [*metrics["report"], *metrics["judges"]])
     write_text(stage.path / "report.html", build_eval_page(stage.path.name, metrics))
     return stage.write_record(_count_statuses(tally), metrics)

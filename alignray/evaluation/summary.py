@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignray.config.evaluation import EvalConfig
@@ -43,6 +43,29 @@ def check_unscored(tally: EvalTally, max_unscored_rate: float) -> None:
         f"at most {max_unscored_rate:.1%} (max_unscored_rate)",
         "mend the cause, or raise max_unscored_rate to accept wider bounds",
     )
+
+
+def check_unscored_judges(further: Sequence[Mapping[str, Any]], max_unscored_rate: float) -> None:
+    """Fails where a further judge has no verdict on too many answers; what was done is kept.
+
+    Args:
+        further: `judge_unscored` of the metrics.
+        max_unscored_rate: the limit.
+
+    Raises:
+        VerdictError: names the judge, the counts and the commonest reason.
+    """
+    for judge in further:
+        if judge["unscored"] <= max_unscored_rate * judge["n"]:
+            continue
+        reason = max(judge["reasons"], key=lambda name: judge["reasons"][name])
+        raise VerdictError(
+            f"judges.{judge['judge']}",
+            f"{judge['unscored']} of {judge['n']} answers have no verdict"
+            f" ({judge['reasons'][reason]}: {reason})",
+            f"at most {max_unscored_rate:.1%} (max_unscored_rate)",
+            "mend the cause, raise max_unscored_rate, or leave the judge out",
+        )
 
 
 def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class RowStageResult:
     completion_tokens: int
     requests: int
     restarts: int
+    followed: Totals | None = None
+    """What the stage on its heels did in this run."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,14 @@ def run_stage(
     per_actor = _CHUNKS_PER_ACTOR * (1 if follower is None else _FINER)
     chunk_rows = _choose_chunk_rows(num_rows - len(finished), pool, per_actor)
     chunks = plan_chunks(input_files, finished, chunk_rows)
-    totals = Totals()
+    totals, followed = Totals(), None
     if chunks:
         with connect(), Progress(title, num_rows, len(finished)) as progress:
             specs = [_prepare(one) for one in (spec, follower) if one is not None]
-            totals = _run_chunks(specs, chunks, progress)
+            totals, followed = _run_chunks(specs, chunks, progress)
     result = _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
     _check_failed(result.counts, totals, pool)
-    return result
+    return replace(result, followed=followed)
 
 
 def _prepare(spec: StageSpec) -> StageSpec:
@@ -176,13 +178,18 @@ def _choose_chunk_rows(pending: int, pool: PoolConfig, per_actor: int) -> int:
     return max(1, min(pool.rows_per_chunk, max(fair, 16)))
 
 
-def _run_chunks(specs: Sequence[StageSpec], chunks: Sequence[Chunk], progress: Progress) -> Totals:
+def _run_chunks(
+    specs: Sequence[StageSpec], chunks: Sequence[Chunk], progress: Progress
+) -> tuple[Totals, Totals | None]:
     """Runs the Ray Data job to its end, in this thread (see `stage_watch.py`).
 
     Args:
         specs: the stage, and its follower if it has one.
         chunks: the work list.
         progress: shows the stage's rows.
+
+    Returns:
+        What the stage did, and its follower if it has one.
     """
     monitors = [StageMonitor.options(num_cpus=0).remote() for _ in specs]  # type: ignore[attr-defined]
     watch = StageWatch(monitors[0], progress, specs[0].pool)
@@ -198,7 +205,8 @@ def _run_chunks(specs: Sequence[StageSpec], chunks: Sequence[Chunk], progress: P
         raise _explain(error, next(filter(None, found), None)) from error
     if watch.error is not None:
         raise watch.error
-    return watch.totals
+    followed = ray.get(monitors[1].get_totals.remote()) if len(monitors) > 1 else None
+    return watch.totals, followed
 
 
 def build_dataset(

@@ -142,6 +142,13 @@ def test_grading_overlaps_answering_and_changes_nothing(folder, stages):
     assert together["outputs"][digest] == apart["outputs"][digest]
     assert together["metrics"]["report"] == apart["metrics"]["report"]
     assert not (folder / "together/judgements-early").exists()
+    costs = {line["engine"]: line for line in together["metrics"]["cost"]}
+    assert {name: line["requests"] for name, line in costs.items()} == {
+        "shared": 130,
+        "full-full": 65,
+        "judge": 390,
+    }
+    assert [line["starts"] for line in costs.values()] == [1, 1, 1]
 
 
 def test_further_judges_have_their_say_in_the_report(folder):
