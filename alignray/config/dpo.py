@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -36,6 +36,20 @@ class DPOStageConfig(TrainingConfig):
 
     Rows: the output of `alignray pairs`, `prompt`/`chosen`/`rejected`, or a source.
     """
+
+    EVAL_METRICS: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "rewards/chosen",
+        "rewards/rejected",
+        "rewards/accuracies",
+        "rewards/margins",
+        "logps/chosen",
+        "logps/rejected",
+        "logits/chosen",
+        "logits/rejected",
+        "entropy",
+        "mean_token_accuracy",
+    )
 
     learning_rate: float = Field(default=1e-6, gt=0, le=1)
     """Peak learning rate; about ten times as much for adapters."""

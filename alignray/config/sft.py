@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ class SFTStageConfig(TrainingConfig):
     Rows: `messages`, `prompt`/`completion`, alpaca, ShareGPT, the output of `alignray pairs`, or a
     source.
     """
+
+    EVAL_METRICS: ClassVar[tuple[str, ...]] = ("loss", "perplexity")
 
     learning_rate: float = Field(default=2e-5, gt=0, le=1)
     """Peak learning rate; about ten times as much for adapters."""

@@ -1,18 +1,19 @@
 """Training: what SFT and DPO share (`sft.py` and `dpo.py` hold what they do not).
 
-The global batch (`train_batch_size`) is part of what is computed; how it is cut into workers,
-micro-batches and accumulation steps is not, and is derived (`compute_accumulation_steps`).
+How the global batch is cut into workers and micro-batches is in `training_resources.py`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from alignray.config.base import Config, DataPath, ModelPath, Where, as_list
+from alignray.config.base import Config, DataPath, ModelPath, as_list
+from alignray.config.loading import suggest
 from alignray.config.optimizer import OptimizerFields
 from alignray.config.template_file import read_template_file
+from alignray.config.training_resources import TrainingResources, compute_accumulation_steps
 
 _BOOKKEEPING = (
     "save_steps",
@@ -26,55 +27,6 @@ _BOOKKEEPING = (
     "hub_private_repo",
 )
 """Settings that say what is told of a run and when, not what it computes."""
-
-
-class TrainingResources(Where):
-    """Where a training runs: Ray Train workers, one process each."""
-
-    num_workers: int = Field(default=1, ge=1, le=4096)
-    """Workers, one process each."""
-    num_gpus: float = Field(default=0, ge=0, le=8)
-    """GPUs of one worker; 0 trains on CPUs over gloo."""
-    num_cpus: float = Field(default=1, gt=0, le=256)
-    """CPUs that Ray reserves for one worker."""
-    per_device_train_batch_size: int = Field(default=8, ge=1)
-    """Rows of one worker's micro-batch; gradient accumulation follows from train_batch_size."""
-    strategy: Literal["auto", "replicated", "zero1", "zero2", "zero3", "fsdp"] = "auto"
-    """How workers share the model. DeepSpeed ZeRO shards optimizer states (zero1), gradients too
-    (zero2), parameters too (zero3); `fsdp` is PyTorch's form of zero3; `replicated` shards nothing.
-    `auto`: replicated for LoRA on a base that fits a worker (nothing to gather), else zero3."""
-    offload: Literal["none", "optimizer", "optimizer_and_parameters"] = "none"
-    """What DeepSpeed keeps in the memory of the host instead of the GPU."""
-    layout: Literal["auto", "padded", "shared_prefix"] = "auto"
-    """Layout of a preference batch: every response padded beside its own copy of the prompt, or
-    both responses behind one prompt; `auto` shares where the model's attention takes a mask."""
-    attn_implementation: Literal[
-        "auto", "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"
-    ] = "auto"
-    """Attention kernel, in the names of transformers; `auto` is transformers' own choice."""
-    omp_threads: int = Field(default=1, ge=1, le=256)
-    """OpenMP threads of one worker on a CPU."""
-    accelerator_type: str | None = None
-    """Ray accelerator type to ask for, e.g. `H100`."""
-    timeout_seconds: float = Field(default=1800, gt=0, le=86400)
-    """Longest wait of one worker for the others, before the run fails instead of hanging. The first
-    worker merges adapters, commits checkpoints and writes whole models while the others wait: of a
-    large model on slow storage, give it more than that takes."""
-    stall_seconds: float = Field(default=900, gt=0, le=86400)
-    """A training step or evaluation batch that takes longer fails the run, which names the silent
-    worker. Writing checkpoints and answering `eval_samples` do not count."""
-    max_failures: int = Field(default=1, ge=0, le=100)
-    """Restarts from the newest checkpoint after a worker died, before the stage fails."""
-
-    @model_validator(mode="after")
-    def _check_strategy(self) -> Self:
-        if self.strategy == "fsdp" and self.num_gpus == 0:
-            raise ValueError("strategy is fsdp, which accelerate runs on GPUs alone; use zero3")
-        if self.offload != "none" and self.strategy in ("replicated", "fsdp"):
-            raise ValueError(f"offload is {self.offload}, which needs zero1, zero2 or zero3")
-        if self.offload == "optimizer_and_parameters" and self.strategy in ("zero1", "zero2"):
-            raise ValueError("offload of parameters needs strategy zero3")
-        return self
 
 
 class DatasetPart(Config):
@@ -94,6 +46,9 @@ class DatasetPart(Config):
 
 class TrainingConfig(OptimizerFields):
     """What SFT and DPO share."""
+
+    EVAL_METRICS: ClassVar[tuple[str, ...]] = ("loss",)
+    """What an evaluation measures, without the `eval_` before it."""
 
     model_name_or_path: ModelPath
     """Model that is trained: directory, hub id, or a built-in model (`pocket-base`)."""
@@ -208,6 +163,16 @@ class TrainingConfig(OptimizerFields):
     def _read_template(cls, value: str | None) -> str | None:
         return None if value is None else read_template_file(value)
 
+    @field_validator("metric_for_best_model")
+    @classmethod
+    def _check_metric(cls, value: str | None) -> str | None:
+        if value is None or value.removeprefix("eval_") in cls.EVAL_METRICS:
+            return value
+        known = [f"eval_{name}" for name in cls.EVAL_METRICS]
+        hint = suggest(f"eval_{value.removeprefix('eval_')}", known)
+        expected = f"expected one of {', '.join(known)}"
+        raise ValueError(f"{value} is not measured; " + (hint or expected))
+
     @model_validator(mode="after")
     def _check_batch(self) -> Self:
         compute_accumulation_steps(self.train_batch_size, self.resources)
@@ -219,6 +184,11 @@ class TrainingConfig(OptimizerFields):
             raise ValueError(
                 "adapter_name_or_path builds on an adapter, but use_peft is false;"
                 " set use_peft=true, or merge the adapter first"
+            )
+        if self.adapter_mode != "continue" and self.adapter_name_or_path is None:
+            raise ValueError(
+                f"adapter_mode is {self.adapter_mode}, but there is no adapter_name_or_path to"
+                f" {self.adapter_mode}; give one, or leave adapter_mode out"
             )
         if self.load_in_4bit and self.load_in_8bit:
             raise ValueError("load_in_4bit and load_in_8bit are both true; choose one")
@@ -256,19 +226,3 @@ class TrainingConfig(OptimizerFields):
             if getattr(self, name) and not measured:
                 raise ValueError(f"{name} needs an eval_dataset, and an eval_strategy but `no`")
         return self
-
-
-def compute_accumulation_steps(train_batch_size: int, resources: TrainingResources) -> int:
-    """Micro-batches per worker and optimizer step: global batch / (workers * micro-batch).
-
-    Raises:
-        ValueError: the global batch is not a multiple of workers * micro-batch.
-    """
-    rows = resources.num_workers * resources.per_device_train_batch_size
-    if train_batch_size % rows:
-        raise ValueError(
-            f"train_batch_size is {train_batch_size}, expected a multiple of {rows}"
-            f" (resources.num_workers={resources.num_workers} *"
-            f" resources.per_device_train_batch_size={resources.per_device_train_batch_size})"
-        )
-    return train_batch_size // rows

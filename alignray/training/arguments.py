@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alignray.config.training import TrainingConfig, compute_accumulation_steps
+from alignray.config.training import TrainingConfig
+from alignray.config.training_resources import compute_accumulation_steps
 from alignray.models import resolve_model
 from alignray.training.deepspeed import build_deepspeed_config
 from alignray.training.policy import get_attention, get_revision

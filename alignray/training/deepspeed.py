@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alignray.config.training import TrainingConfig, TrainingResources, compute_accumulation_steps
+from alignray.config.training import TrainingConfig
+from alignray.config.training_resources import TrainingResources, compute_accumulation_steps
 from alignray.training.strategy import Strategy
 
 

@@ -5,7 +5,9 @@ micro-batch for its metrics. Here a pair shares its prompt where attention allow
 (`pair_layout.py`, tried out by `probe.py`), losses are one function each (`dpo_losses.py`), and
 metrics are one message. Two results of TRL's depend on how a batch is cut, and do not here: the
 `sft` term is the mean over the chosen tokens of the global batch, and an evaluation counts each row
-once. Models, references and checkpoints are TRL's.
+once. Models, references and checkpoints are TRL's. What still depends on the micro-batch is the
+router's auxiliary loss of a model with experts (`output_router_logits`), as in `sft_trainer.py`,
+and the losses that sort a batch (`aot`).
 """
 
 from __future__ import annotations

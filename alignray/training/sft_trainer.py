@@ -1,4 +1,9 @@
-"""TRL's SFTTrainer with weighted tokens, packed rows and a perplexity over the whole eval set."""
+"""TRL's SFTTrainer with weighted tokens, packed rows and a perplexity over the whole eval set.
+
+A model with experts whose config says `output_router_logits` adds the load-balancing loss of its
+router. That is no sum over tokens but computed per micro-batch, as the model gives it, and the mean
+over micro-batches is taken: the one part of the loss that depends on how a global batch is cut.
+"""
 
 from __future__ import annotations
 

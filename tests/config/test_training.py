@@ -3,8 +3,11 @@ from pydantic import ValidationError
 
 from alignray.artifacts import compute_fingerprint
 from alignray.config.dpo import DPOStageConfig
+from alignray.config.loading import build_config
+from alignray.config.reading import Origin
 from alignray.config.sft import SFTStageConfig
-from alignray.config.training import TrainingResources, compute_accumulation_steps
+from alignray.config.training_resources import TrainingResources, compute_accumulation_steps
+from alignray.errors import ConfigError
 
 BASE = {"output_dir": "o", "model_name_or_path": "m", "dataset": "d"}
 
@@ -88,6 +91,40 @@ def test_what_needs_evaluations_needs_rows_and_a_schedule(field, rows):
     with pytest.raises(ValidationError, match=f"{next(iter(field))} needs an eval_dataset"):
         SFTStageConfig(**BASE, **field, **rows)
     SFTStageConfig(**BASE, **field, eval_dataset="e")
+
+
+@pytest.mark.parametrize(
+    ("cls", "metric", "hint"),
+    [
+        (SFTStageConfig, "eval_los", "did you mean `eval_loss`"),
+        (SFTStageConfig, "rewards/margins", "expected one of eval_loss, eval_perplexity"),
+        (DPOStageConfig, "eval_rewards/margin", "did you mean `eval_rewards/margins`"),
+    ],
+)
+def test_a_mistyped_metric_is_found_in_the_configuration(cls, metric, hint):
+    with pytest.raises(ConfigError, match=f"`metric_for_best_model`: {metric} is not .*{hint}"):
+        build_config(cls, BASE | {"eval_dataset": "e", "metric_for_best_model": metric}, Origin())
+    for good in ("loss", "eval_loss", f"eval_{cls.EVAL_METRICS[-1]}"):
+        cls(**BASE, eval_dataset="e", metric_for_best_model=good)
+
+
+def test_the_metrics_are_those_that_are_measured():
+    import torch
+
+    from alignray.training.dpo_metrics import compute_metrics
+    from alignray.training.sft_trainer import WeightedSFTTrainer
+
+    measured = WeightedSFTTrainer.measure_rows(None, {0: (1.0, 2)})
+    assert set(SFTStageConfig.EVAL_METRICS) == set(measured)
+    pairs = compute_metrics(torch.ones(14), 1)
+    assert set(DPOStageConfig.EVAL_METRICS) == {"loss", *pairs}
+
+
+@pytest.mark.parametrize("mode", ["stack", "merge"])
+def test_nothing_to_stack_on_is_refused(mode):
+    with pytest.raises(ValidationError, match=f"adapter_mode is {mode}, but there is no adapter_"):
+        DPOStageConfig(**BASE, adapter_mode=mode)
+    DPOStageConfig(**BASE, adapter_mode=mode, adapter_name_or_path="a")
 
 
 def test_an_edited_template_file_is_another_configuration(tmp_path):

@@ -1,12 +1,13 @@
 import pytest
 
+from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.training.arguments import build_evaluation, compute_eval_steps
 
 
-def make_config(**fields):
+def make_config(cls=SFTStageConfig, **fields):
     given = {"output_dir": "o", "model_name_or_path": "m", "dataset": "d", "eval_dataset": "e"}
-    return SFTStageConfig(**given, **{"train_batch_size": 8, "save_steps": 7, **fields})
+    return cls(**given, **{"train_batch_size": 8, "save_steps": 7, **fields})
 
 
 def test_an_evaluation_per_epoch_is_counted_in_steps():
@@ -32,14 +33,14 @@ def test_a_metric_saves_at_each_evaluation_and_takes_the_best():
 
 
 @pytest.mark.parametrize(
-    ("metric", "given", "greater"),
+    ("cls", "metric", "given", "greater"),
     [
-        ("eval_loss", None, False),
-        ("eval_perplexity", None, False),
-        ("eval_rewards/accuracies", None, True),
-        ("eval_rewards/margins", False, False),
+        (SFTStageConfig, "eval_loss", None, False),
+        (SFTStageConfig, "eval_perplexity", None, False),
+        (DPOStageConfig, "eval_rewards/accuracies", None, True),
+        (DPOStageConfig, "eval_rewards/margins", False, False),
     ],
 )
-def test_direction_of_a_metric(metric, given, greater):
-    config = make_config(metric_for_best_model=metric, greater_is_better=given)
+def test_direction_of_a_metric(cls, metric, given, greater):
+    config = make_config(cls, metric_for_best_model=metric, greater_is_better=given)
     assert build_evaluation(config, 3)["greater_is_better"] is greater
