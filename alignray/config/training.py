@@ -185,6 +185,8 @@ class TrainingConfig(OptimizerFields):
                 "adapter_name_or_path builds on an adapter, but use_peft is false;"
                 " set use_peft=true, or merge the adapter first"
             )
+        if self.use_peft and not self.lora_target_modules:
+            raise ValueError("lora_target_modules is empty; name modules, or set use_peft=false")
         if self.adapter_mode != "continue" and self.adapter_name_or_path is None:
             raise ValueError(
                 f"adapter_mode is {self.adapter_mode}, but there is no adapter_name_or_path to"

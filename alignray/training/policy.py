@@ -14,6 +14,7 @@ from alignray.config.training import TrainingConfig
 from alignray.errors import ModelError
 from alignray.models import is_adapter, load_model_config, resolve_model
 from alignray.training.adapters.fit import check_adapter, locate_adapter
+from alignray.training.adapters.modules import check_modules
 from alignray.training.quantization import build_quantization_config, check_quantization
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def check_model(config: TrainingConfig) -> None:
 
     Raises:
         ModelError: missing, an adapter where a model is expected, or an adapter of another shape.
+        ConfigError: modules that it does not have, or a setting that needs what is not there.
     """
     base = resolve_model(config.model_name_or_path)
     if is_adapter(base):
@@ -40,6 +42,7 @@ def check_model(config: TrainingConfig) -> None:
         )
     if config.adapter_name_or_path is not None:
         check_adapter(config)
+    check_modules(config)
     check_quantization(config)
 
 

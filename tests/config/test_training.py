@@ -120,6 +120,12 @@ def test_the_metrics_are_those_that_are_measured():
     assert set(DPOStageConfig.EVAL_METRICS) == {"loss", *pairs}
 
 
+def test_an_adapter_on_no_module_is_refused():
+    with pytest.raises(ValidationError, match="lora_target_modules is empty"):
+        SFTStageConfig(**BASE, lora_target_modules=[])
+    SFTStageConfig(**BASE, lora_target_modules=[], use_peft=False)
+
+
 @pytest.mark.parametrize("mode", ["stack", "merge"])
 def test_nothing_to_stack_on_is_refused(mode):
     with pytest.raises(ValidationError, match=f"adapter_mode is {mode}, but there is no adapter_"):

@@ -19,6 +19,7 @@ from alignray.fusion.fit import (
     sample_weights,
 )
 from alignray.models import load_model_config, resolve_model
+from alignray.training.adapters.modules import build_weightless
 
 _NAMED_BASE = "base_model_name_or_path"
 
@@ -134,10 +135,6 @@ def _check_modules(given: str, adapter: Path, base: str) -> None:
 
 def _build_shapes(base: str) -> dict[str, Shape]:
     """The weights of the model that transformers would build, without building them."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base))
+    model = build_weightless(base)
     named = model.named_parameters(remove_duplicate=False)
     return {name: tuple(parameter.shape) for name, parameter in named}
