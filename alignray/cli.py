@@ -162,6 +162,19 @@ def _run_report(arguments: list[str], place: list[Path]) -> int:
     return 0
 
 
+def _run_convert(arguments: list[str], place: list[Path]) -> int:
+    from alignray.evaluation.conversion import convert
+
+    parsed = _parse("convert", arguments, ["--out"], [], first="directory")
+    if len(parsed.overrides) != 1 or parsed.out is None:
+        found = " ".join(parsed.overrides) or "no format"
+        raise ConfigError("arguments", found, "alignray convert DIR FORMAT --out OUT")
+    out = Path(parsed.out).expanduser()
+    for path in convert(Path(parsed.directory).expanduser(), parsed.overrides[0], out):
+        print(path)
+    return 0
+
+
 def _run_doctor(arguments: list[str], place: list[Path]) -> int:
     from alignray.doctor import render_findings
 
@@ -217,6 +230,7 @@ COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
     "run": _run_recipe,
     "status": _run_status,
     "report": _run_report,
+    "convert": _run_convert,
     "score": _run_score,
     "benchmarks": _run_benchmarks,
     "data": _run_data,

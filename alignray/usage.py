@@ -18,6 +18,7 @@ recipes:
   status DIR [--json]                                       where it is
   report DIR... [out=DIR] [examples=N] [mixed=true]         one page, tables and text out of runs
 
+  convert DIR FORMAT --out OUT                              an evaluation as others' files
   score METRIC FILE... [key=value ...] [--json]             a metric out of files alone
   benchmarks [NAME] [--json]                                the table of benchmarks, or one of them
   data check FILE [verb=sft|dpo] [key=value ...] [--json]   what rows become in training
@@ -98,6 +99,15 @@ terminal, and with $NO_COLOR, marks stand in for colours. It prints the text of 
                   pocket-base), chat_template, max_length, truncation_mode, loss_on...
   --config FILE   configuration of the training, with its data sets if there is no FILE
   --json          the report as JSON""",
+    "convert": """usage: alignray convert DIR FORMAT --out OUT
+
+A finished evaluation as the files of another project, a folder per model below OUT.
+
+  lm_eval          results.json of lm-evaluation-harness: every number of the report
+  alpaca_eval      model_outputs.json: the answers; annotations.json: a comparing judge's word
+  jailbreakbench   an artifact for each set of harmful prompts, with the judge's verdicts
+
+Nothing is written over. All but lm_eval's hold prompts and answers as they are.""",
     "score": """usage: alignray score METRIC FILE... [key=value ...] [--json]
 
 A metric out of files alone, ours or a publisher's, with intervals; no model and no Ray. JSON:

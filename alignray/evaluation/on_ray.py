@@ -30,7 +30,7 @@ from alignray.config.judge_engines import AnyEngineConfig
 from alignray.durable import write_json, write_text
 from alignray.evaluation.answer_form import FormTable, build_form
 from alignray.evaluation.benchmarks import load_benchmark_prompts
-from alignray.evaluation.cost import CostBook
+from alignray.evaluation.cost import CostBook, describe_engines
 from alignray.evaluation.engines import EngineGroup, plan_engines
 from alignray.evaluation.gold import build_eval_set
 from alignray.evaluation.join import (
@@ -231,7 +231,9 @@ def summarize(
     write_rows(_count_rows(rows, tally), EvalRow.ARROW_SCHEMA, stage.path / "data" / "eval.parquet")
     check_unscored(tally, config.max_unscored_rate)
     sources = {name: read_audit(files[0].parent) for name, files in run.prompts.items()}
-    metrics = build_metrics(tally, config) | {"sources": sources, "cost": run.costs.list_lines()}
+    costs = run.costs.list_lines()
+    metrics = build_metrics(tally, config) | {"sources": sources, "cost": costs}
+    metrics["engines"] = describe_engines(costs)
     check_unscored_judges(metrics["judge_unscored"], config.max_unscored_rate)
     write_json(stage.path / "report.json", [*metrics["report"], *metrics["judges"]])
     write_text(stage.path / "report.html", build_eval_page(stage.path.name, metrics))

@@ -66,9 +66,11 @@ def render_outcome(name: str, output_dir: str, record: Mapping[str, Any]) -> str
     counts = record["counts"]
     if not counts["in"]:  # a stage that takes no rows
         return f"{name}: done in {format_seconds(record['seconds'])} -> {output_dir}"
+    engines = record["metrics"].get("engines")
     return (
         f"{name}: {counts['in']} rows in, {counts['ok']} ok, {counts['unscored']} unscored,"
         f" {counts['failed']} failed in {format_seconds(record['seconds'])} -> {output_dir}"
+        + (f"\n{name}: {engines}" if engines else "")
     )
 
 
