@@ -70,7 +70,7 @@ def find_reference(metrics: Metrics, model: str) -> str:
 
 def describe_metric(metrics: Metrics, name: str) -> Mapping[str, Any]:
     """Title, direction and what is not measured, as far as it is known."""
-    empty = {"title": name, "direction": "", "not_measured": ""}
+    empty = {"title": name.replace("_", " "), "direction": "", "not_measured": ""}
     found: Mapping[str, Any] = empty | dict(metrics.get("definitions", {}).get(name, {}))
     return found
 

@@ -81,8 +81,9 @@ def plot_intervals(
     parts = []
     for tick in build_ticks(*domain):
         parts.append(build_line(x(tick), top, x(tick), bottom, "grid"))
+        anchor = "start" if x(tick) < 20 else "middle"
         parts.append(
-            build_text(x(tick), bottom + 15, show(tick), class_="tick", text_anchor="middle")
+            build_text(x(tick), bottom + 15, show(tick), class_="tick", text_anchor=anchor)
         )
     for index, whisker in enumerate(whiskers):
         middle = top + row * (index + (0.66 if above else 0.5))

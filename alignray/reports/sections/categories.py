@@ -48,11 +48,12 @@ class _View:
 def build_category_blocks(metrics: Metrics) -> list[Block]:
     """Bars and a table per number and benchmark of more than one category."""
     views = [*_list_main_views(metrics), *_list_further_views(metrics)]
+    models, shown = metrics["models"], [view for view in views if len(view.names) > 1]
+    notes = [(view.title, describe_missing(models, view)) for view in shown]
     return [
-        block
-        for view in views
-        if len(view.names) > 1
-        for block in _build_blocks(view, metrics["models"])
+        *(Note(f"{title}: {note}", "warning") for title, note in notes if note),
+        *(figure for view in shown for figure in _build_figures(view, models)),
+        *(_build_table(view, models) for view in shown),
     ]
 
 
@@ -87,18 +88,13 @@ def _read_key(metrics: Metrics, entry: Entry) -> tuple[str, str, str]:
     return str(entry.get("judge", "")), str(entry["metric"]), split_category(metrics, entry)[0]
 
 
-def _build_blocks(view: _View, models: Sequence[str]) -> list[Block]:
-    note = describe_missing(models, view)
+def _build_table(view: _View, models: Sequence[str]) -> Table:
     header, text = ["category", *models], "k of n, where it is a share, and 95 % interval."
     rows: list[list[str | Cell]] = [
         [name, *(_show_rate(view.found.get((name, model))) for model in models)]
         for name in view.names
     ]
-    return [
-        *([Note(f"{view.title}: {note}", "warning")] if note else []),
-        *_build_figures(view, models),
-        Table(f"{view.title}, in numbers", header, rows, text + _FEW),
-    ]
+    return Table(f"{view.title}, in numbers", header, rows, text + _FEW)
 
 
 def _build_figures(view: _View, models: Sequence[str]) -> list[Figure]:

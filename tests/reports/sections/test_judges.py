@@ -29,7 +29,7 @@ def test_a_further_judge_stands_beside_the_main_one_where_both_say_the_same():
     figure = find(blocks, "Harmful answers to harmful prompts by policy: risky")
     for label in ("base: judge", "base: policy", "sft: judge", "sft: policy"):
         assert label in str(figure.drawing)
-    assert ">sft<" in str(find(blocks, "win_rate by pairs, against base: plain").drawing)
+    assert ">sft<" in str(find(blocks, "win rate by pairs, against base: plain").drawing)
 
 
 def test_flips_and_first_place_are_shown_of_judges_and_rankings():
@@ -43,7 +43,7 @@ def test_flips_and_first_place_are_shown_of_judges_and_rankings():
 def test_judges_may_be_a_plain_list_of_entries():
     metrics = build_made_up_metrics()
     metrics["judges"] = [build_entry("base", "risky", "flag_rate", 0.3, judge="m")]
-    assert "by m: risky" in find(build_judge_blocks(metrics), "flag_rate").title
+    assert "by m: risky" in find(build_judge_blocks(metrics), "flag rate").title
 
 
 def test_agreement_is_drawn_from_a_list_or_an_object_and_other_forms_are_tables():
