@@ -75,7 +75,8 @@ def estimate_tau_b(
         x_B, y_B = x_N[picks], y_N[picks]
         if np.ptp(x_B) and np.ptp(y_B):
             taus.append(_compute_tau_b(x_B, y_B))
-    n, variance = len(x_N), float(np.var(taus))
+    n = len(x_N)
+    variance = float(np.var(taus)) * n / (n - 1)  # a resample varies by (n - 1) / n less
     low, high = compute_range_interval(
         value, variance, (-1.0, 1.0), n / 2, compute_t_quantile(n - 1)
     )

@@ -1,7 +1,7 @@
 """Tables of labels: CSV, JSON lists or JSONL with some judges' labels in columns, rows by id.
 
 Labels are compared as words: `2`, `2.0` and `"2"` are one label, `Tie` and `tie` are one. Nothing
-(null, an empty cell, NaN) is a missing label.
+(null, an empty cell, NaN or infinity) is a missing label.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def read_label(where: str, row: Mapping[str, Any], column: str) -> str | None:
     cell = row.get(column)
     if isinstance(cell, bool):
         return str(cell).lower()
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return None
     if isinstance(cell, int):
         return str(cell)

@@ -14,6 +14,9 @@ from alignray.evaluation.formats.labels import (
     read_table,
 )
 
+_MAX_SIZE = 1e100
+"""Of a value: its square, summed over rows, must be a number."""
+
 
 def read_prompt_values(path: Path, value: str | None, id_: str | None) -> dict[str, float | None]:
     """Values by prompt id; truth values are 1 and 0, nothing is None.
@@ -39,5 +42,7 @@ def read_prompt_values(path: Path, value: str | None, id_: str | None) -> dict[s
             flag = read_flag(where, row, column)
             values[name] = None if flag is None else float(flag)
         else:
-            values[name] = read_number(where, {column: cell}, column)
+            number = values[name] = read_number(where, {column: cell}, column)
+            if number is not None and abs(number) > _MAX_SIZE:
+                raise SourceError(where, f"`{column}` is {number:g}", f"at most {_MAX_SIZE:g}")
     return values

@@ -47,6 +47,8 @@ UNANIMOUS = Measure("unanimous", "Rows on which all judges agree", "higher", 0, 
 KAPPA = Measure("cohen_kappa", "Cohen's kappa", "higher", -1, 1, _NOT)
 FLEISS = Measure("fleiss_kappa", "Fleiss' kappa", "higher", -1, 1, _NOT)
 ALPHA = Measure("krippendorff_alpha", "Krippendorff's alpha", "higher", -1, 1, _NOT)
+_MAX_SIZE = 1e100
+"""Of a label that is a number: its square, summed over rows, must be a number."""
 _METHOD = "bootstrap over rows, Wilson interval by effective rows"
 
 
@@ -166,14 +168,20 @@ def _read_numbers(judges: Sequence[str], labels: Labels, level: str) -> Floats:
         for judge, label in enumerate(row):
             if label is None:
                 continue
-            try:
-                values[at, judge] = float(label)
-            except ValueError:
+            number = _as_number(label)
+            if number is None:
                 where = f"`{judges[judge]}`, row {at}"
-                raise SourceError(
-                    where, "a label that is no number", f"numbers for {level}"
-                ) from None
+                raise SourceError(where, "a label that is no number", f"numbers for {level}")
+            values[at, judge] = number
     return values
+
+
+def _as_number(label: str) -> float | None:
+    try:
+        number = float(label)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < _MAX_SIZE else None
 
 
 def _count_labels(judges: Sequence[str], labels: Labels) -> dict[str, dict[str, int]]:

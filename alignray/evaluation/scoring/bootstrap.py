@@ -146,7 +146,8 @@ def summarize_draws(
     elif resampling.bounds is None:
         low, high = _expand_percentiles(known_B, n)
     else:
-        variance, quantile = float(np.var(known_B)), compute_t_quantile(n - 1)
+        variance = float(np.var(known_B)) * n / (n - 1)  # a resample varies by (n - 1) / n less
+        quantile = compute_t_quantile(n - 1)
         low, high = compute_range_interval(value, variance, resampling.bounds, n, quantile)
     return Bootstrap(value, low, high, n, known_B)
 

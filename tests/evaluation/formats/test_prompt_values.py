@@ -24,7 +24,8 @@ def test_named_columns(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [("id,x\na,1\n", "no value column"), ("x,score\na,1\n", "no id column"),
-     ("id,score\na,high\n", "`score` is text"), ("id,score\na,1\na,2\n", "there twice")],
+     ("id,score\na,high\n", "`score` is text"), ("id,score\na,1\na,2\n", "there twice"),
+     ("id,score\na,1e200\n", r"at most 1e\+100")],
 )  # fmt: skip
 def test_what_cannot_be_joined_is_an_error(tmp_path, text, message):
     with pytest.raises(SourceError, match=message):
