@@ -132,7 +132,7 @@ def is_finished(config: StageConfig) -> bool:
 
 
 def release_claim(output_dir: str | Path) -> None:
-    """Gives a directory back whose stage failed before it wrote anything but its claim.
+    """Gives a directory back whose stage failed before it wrote anything, or only its claim.
 
     So a missing column or an unknown model leaves nothing behind, and the mended command can use
     the same directory.
@@ -140,7 +140,7 @@ def release_claim(output_dir: str | Path) -> None:
     path = Path(output_dir).expanduser()
     claim = path / CONFIG_NAME
     left = [entry for entry in path.rglob("*") if entry.is_file() and entry != claim]
-    if claim.is_file() and not left:
+    if path.is_dir() and not left:
         shutil.rmtree(path)
 
 

@@ -96,7 +96,7 @@ def _run_verb(verb: Verb, arguments: list[str], place: list[Path]) -> int:
     config = _load_config(verb, parsed)
     place.append(Path(config.output_dir).expanduser())
     if parsed.dry_run:
-        print(commands.render_dry_run(verb, config))
+        commands.run_dry(verb, config)
         return 0
     _set_address(parsed.address)
     return commands.run_one(verb, config, as_json=parsed.json)

@@ -31,7 +31,8 @@ exit codes: 0 done, 1 failed, 2 bad input (nothing was done), 3 done but some ro
 _STAGE = """usage: alignray {name} [--config FILE] [key=value ...] [options]
 
   --config FILE   YAML file; key=value arguments (values in YAML) override it
-  --dry-run       print the configuration, what would be read and written, and end
+  --dry-run       check, print the configuration, what would be read and written, and end; exit 2
+                  where the run would be refused
   --address A     Ray cluster to join ($RAY_ADDRESS; a local Ray is started otherwise)
   --json          print the stage's record as JSON"""
 

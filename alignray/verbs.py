@@ -26,6 +26,9 @@ class Verb:
     """`module:function` that runs it."""
     summary: str
     uses_ray: bool = True
+    check: str = ""
+    """`module:function` of what a dry run makes sure of besides; returns names of what is not here
+    and was left out, and raises what the run would."""
     takes_launch_file: bool = False
     """Whether it has --deepspeed, and reads recipes of alignment-handbook."""
     positional: str = ""
@@ -40,6 +43,10 @@ class Verb:
         """The function that runs the stage; imports what the stage needs."""
         loaded: Callable[[StageConfig], dict[str, Any]] = _load(self.run)
         return loaded
+
+    def load_check(self) -> Callable[[StageConfig], list[str]]:
+        """The function that `check` names; one that finds nothing where it names none."""
+        return _load(self.check) if self.check else lambda config: []
 
 
 VERBS: dict[str, Verb] = {
@@ -69,6 +76,7 @@ VERBS: dict[str, Verb] = {
             "alignray.config.sft:SFTStageConfig",
             "alignray.training.on_ray:run_sft",
             "supervised fine-tuning on dialogues",
+            check="alignray.training.dry_run:check_sft",
             takes_launch_file=True,
         ),
         Verb(
@@ -76,6 +84,7 @@ VERBS: dict[str, Verb] = {
             "alignray.config.dpo:DPOStageConfig",
             "alignray.training.on_ray:run_dpo",
             "direct preference optimization on pairs",
+            check="alignray.training.dry_run:check_dpo",
             takes_launch_file=True,
         ),
         Verb(

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 from alignray.config.base import StageConfig
 from alignray.config.recipe import Recipe
-from alignray.errors import EXIT_OK, EXIT_PARTIAL, ConfigError
+from alignray.errors import EXIT_OK, EXIT_PARTIAL, AlignrayError, ConfigError
 from alignray.pipeline.outlook import Outlook, inspect_stage
 from alignray.pipeline.plan import (
     build_stages,
@@ -41,13 +42,40 @@ _MEANINGS = {
 }
 
 
-def render_dry_run(verb: Verb, config: StageConfig) -> str:
-    """The resolved configuration, what would be read and written, and what would happen."""
-    outlook = inspect_stage(config, verb.name)
+def run_dry(verb: Verb, config: StageConfig) -> None:
+    """Prints what a stage would do, and raises what it would be refused with.
+
+    Raises:
+        AlignrayError: the stage would be refused.
+    """
+    outlook, far = inspect_stage(config, verb.name), []
+    if outlook.state in ("new", "resume"):
+        try:
+            far = verb.load_check()(config)
+        except AlignrayError as error:
+            outlook = replace(outlook, state="refused", error=error)
+    print(render_dry_run(verb, config, outlook, far))
+    if outlook.error is not None:
+        raise outlook.error
+
+
+def render_dry_run(
+    verb: Verb, config: StageConfig, outlook: Outlook, far: Sequence[str] = ()
+) -> str:
+    """The resolved configuration, what would be read and written, and what would happen.
+
+    Args:
+        verb: what would run it.
+        config: the configuration.
+        outlook: what would happen.
+        far: inputs that are not here and were not looked into.
+    """
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     lines = [f"# alignray {verb.name}", hide_secrets(text).rstrip(), "", "# reads"]
     lines += [f"#   {hide_secrets(describe_input(view))}" for view in outlook.inputs]
-    lines += ["# writes", f"#   {config.output_dir}", f"# {_describe(outlook)}"]
+    lines += ["# writes", f"#   {config.output_dir}"]
+    lines += [f"# not looked into, as on the hub: {', '.join(far)}"] if far else []
+    lines.append(f"# {_describe(outlook)}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from alignray.sources.loading import (
     load_dialogues,
     load_preferences,
     load_prompts,
+    needs_hub,
     splits_long_dialogues,
 )
 from alignray.sources.prompt_files import write_prompts
@@ -15,6 +16,7 @@ __all__ = [
     "load_dialogues",
     "load_preferences",
     "load_prompts",
+    "needs_hub",
     "read_audit",
     "split_dialogue",
     "splits_long_dialogues",

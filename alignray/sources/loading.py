@@ -8,7 +8,9 @@ from typing import TypeVar
 from alignray.errors import SourceError
 from alignray.records import Message, Preference, Prompt
 from alignray.sources.audit import SourceAudit
+from alignray.sources.pocket_source import POCKET_SOURCE
 from alignray.sources.registry import find_source
+from alignray.sources.rows import is_on_hub
 from alignray.sources.source import SourceRequest
 
 T = TypeVar("T")
@@ -54,6 +56,16 @@ def load_dialogues(
 def splits_long_dialogues(name: str) -> bool:
     """Whether dialogues of a source that are over a training's max_length become several rows."""
     return find_source(name)[0].long_dialogues == "split"
+
+
+def needs_hub(name: str) -> bool:
+    """Whether a source's rows come from the hub rather than from here.
+
+    Raises:
+        SourceError: a directory is there, its subdirectory is not.
+    """
+    source, rest = find_source(name)
+    return source is not POCKET_SOURCE and is_on_hub(rest)
 
 
 def _build_request(name: str, revision: str, audit: SourceAudit | None) -> SourceRequest:

@@ -71,6 +71,17 @@ def open_rows(
     yield from rows
 
 
+def is_on_hub(name: str) -> bool:
+    """Whether rows of that name, which has no source's prefix, are the hub's.
+
+    Raises:
+        SourceError: the directory is there, its subdirectory is not.
+    """
+    if find_local(name) is not None or _means_path(name):
+        return False
+    return parse_hub_name(name.removeprefix(HUB_PREFIX)) is not None
+
+
 def _find_rows(name: str, revision: str, prefer: Sequence[str]) -> Iterator[SourceRow]:
     local = find_local(name)
     if local is not None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from alignray.artifacts import Stage, open_stage
+from alignray.artifacts import Stage, is_finished, open_stage
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.config.training import TrainingConfig
@@ -37,17 +37,10 @@ from alignray.training.job import (
 )
 from alignray.training.method import Method
 from alignray.training.outputs.completion import complete_stage, reopen_stage
-from alignray.training.outputs.hub import check_hub
-from alignray.training.outputs.stamp import check_stamp
-from alignray.training.policy import check_model, get_max_length, locate_models
+from alignray.training.policy import locate_models
+from alignray.training.preparation import check_settings, prepare_rows
 from alignray.training.reference import attach_reference
-from alignray.training.rows.encoding import (
-    Row,
-    check_rows,
-    count_fill_rows,
-    fill_last_batch,
-)
-from alignray.training.rows.loading import encode_dataset, encode_mixture
+from alignray.training.rows.encoding import Row, count_fill_rows, fill_last_batch
 from alignray.training.rows.table import build_table
 from alignray.training.sft import SFTMethod
 from alignray.training.strategy import (
@@ -59,7 +52,6 @@ from alignray.training.strategy import (
 )
 from alignray.training.watch.follow import show_progress
 from alignray.training.watch.measures import build_counts, build_metrics
-from alignray.training.watch.observers import check_eval_rows, check_reporters
 from alignray.training.watch.watchdog import STALL_NAME, clear_heartbeats
 from alignray.training.worker import train_on_worker
 
@@ -80,34 +72,24 @@ def run_training(config: TrainingConfig, method: Method) -> dict[str, Any]:
     """Trains, going on from the newest whole checkpoint, and writes model, card and record.
 
     Raises:
-        SourceError, ModelError, ArtifactError: an input or the output directory is not usable.
-        TrainingError: nothing to train on, a diverged loss, workers that died too often.
+        SourceError, ModelError, ConfigError, ArtifactError: an input, a setting or the output
+            directory is not usable; nothing was written.
+        TrainingError: a diverged loss, workers that died too often.
     """
-    check_model(config)
-    check_stamp(config)
-    check_hub(config)
-    check_reporters(config)
+    if is_finished(config):
+        return reopen_stage(open_stage(config, method.verb))
+    check_settings(config)
+    prepared = prepare_rows(config, method)
     stage = open_stage(config, method.verb)
-    if stage.finished:
-        return reopen_stage(stage)
-    encoded = encode_mixture(config, method)
-    rows = method.arrange(encoded, get_max_length(config))
-    names = " + ".join(part.dataset for part in config.list_datasets())
-    check_rows(encoded, len(rows), names, config.train_batch_size)
-    evaluated, eval_rows = None, []
-    if config.eval_dataset is not None:
-        evaluated = encode_dataset(config, method, config.eval_dataset)
-        eval_rows = method.arrange(evaluated, get_max_length(config))
-    check_eval_rows(config, evaluated)
     if not (stage.path / CHECKPOINTS_DIR / SUMMARY_NAME).is_file():
-        _train(stage, method, rows, eval_rows)
+        _train(stage, method, prepared.rows, prepared.eval_rows)
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)
-    repeated = count_fill_rows(len(rows), config.train_batch_size)
-    metrics = build_metrics(summary, encoded, repeated)
-    if evaluated is not None:
-        metrics["eval_rows"] = evaluated.summarize()
+    repeated = count_fill_rows(len(prepared.rows), config.train_batch_size)
+    metrics = build_metrics(summary, prepared.encoded, repeated)
+    if prepared.evaluated is not None:
+        metrics["eval_rows"] = prepared.evaluated.summarize()
     write_training_plots(stage.path, metrics)
-    return complete_stage(stage, method, build_counts(encoded), metrics)
+    return complete_stage(stage, method, build_counts(prepared.encoded), metrics)
 
 
 def _train(stage: Stage, method: Method, rows: list[Row], eval_rows: list[Row]) -> None:

@@ -318,9 +318,9 @@ def make_sft(tiny_model, tmp_path, rows, **fields):
 
 def test_rows_that_are_all_too_long_are_one_line_before_any_work(tiny_model, tmp_path):
     config = make_sft(tiny_model, tmp_path, build_dialogues(9), max_length=10)
-    with pytest.raises(TrainingError, match=r"0 of 9 rows can be trained on \(9 too_long\)"):
+    with pytest.raises(SourceError, match=r"0 of 9 rows can be trained on \(9 too_long\)"):
         run_sft(config)
-    assert not (tmp_path / "out" / "checkpoints").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_context_of_the_model_bounds_the_rows(tiny_model, tmp_path):
@@ -333,7 +333,7 @@ def test_the_context_of_the_model_bounds_the_rows(tiny_model, tmp_path):
         }
     ]
     config = make_sft(tiny_model, tmp_path, long * 8, max_length=4096)
-    with pytest.raises(TrainingError, match="8 too_long"):
+    with pytest.raises(SourceError, match="8 too_long"):
         run_sft(config)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from alignray.config.training import TrainingConfig
 from alignray.durable import read_json, write_json
 from alignray.errors import ConfigError, HubError
+from alignray.training.job import LOGS_DIR
 from alignray.training.outputs.hub_folder import link_folder
 
 TOKEN = "HF_TOKEN"
@@ -68,7 +69,7 @@ def publish_model(config: TrainingConfig, stage_dir: Path, record: dict[str, Any
         "fingerprint": record["fingerprint"],
         "files": files,
     }
-    marker = stage_dir / "logs" / MARKER_NAME
+    marker = stage_dir / LOGS_DIR / MARKER_NAME
     known = read_json(marker) if marker.is_file() else {}
     if {name: known.get(name) for name in pushed} == pushed:
         return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from alignray.errors import TrainingError
+from alignray.errors import SourceError
 
 TokenColumns = dict[str, list[int]]
 """One encoded row: column name -> token ids or labels."""
@@ -168,7 +168,7 @@ def check_rows(
     """Makes sure that there is something to train on.
 
     Raises:
-        TrainingError: no usable row, or fewer sequences (rows, unless packed) than a global batch.
+        SourceError: no usable row, or fewer sequences (rows, unless packed) than a global batch.
     """
     used = len(encoded.rows)
     if num_sequences >= train_batch_size:
@@ -177,7 +177,7 @@ def check_rows(
     found = f"{used} of {used + encoded.num_skipped} rows can be trained on"
     if num_sequences < used:
         found += f" in {num_sequences} packed sequences"
-    raise TrainingError(
+    raise SourceError(
         dataset,
         f"{found} ({counts})" if counts else found,
         f"at least one global batch (train_batch_size={train_batch_size})",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignray.config.training import DatasetPart, TrainingConfig
-from alignray.errors import ChatError, SourceError, TrainingError
+from alignray.errors import ChatError, SourceError
 from alignray.records import Message
 from alignray.sources import SourceAudit, split_dialogue, splits_long_dialogues
 from alignray.training.method import Method, RowMethod
@@ -33,25 +33,34 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
-def encode_mixture(config: TrainingConfig, method: Method) -> EncodedRows:
+def encode_mixture(
+    config: TrainingConfig, method: Method, enough: int | None = None
+) -> EncodedRows:
     """The rows to train on as token columns, bounded by max_length and the model's context.
 
+    Args:
+        config: the training.
+        method: its method.
+        enough: rows of each data set that suffice; all are read, but no more are encoded.
+
     Raises:
-        SourceError: a data set is missing, empty, of the wrong shape, or its share is no row.
-        TrainingError: a data set of which no row can be trained on.
+        SourceError: a data set is missing, empty, of the wrong shape, or its share is no row; or no
+            row of it can be trained on.
     """
-    parts = encode_parts(config, build_loader(config, method))
+    parts = encode_parts(config, build_loader(config, method), enough)
     for rows, part in zip(parts, config.list_datasets(), strict=True):
         check_part(rows, part)
     return mix_rows(parts, build_mixing(config))
 
 
-def encode_parts(config: TrainingConfig, loader: RowLoader) -> list[EncodedRows]:
-    """The rows of each data set of a training, none of them more than max_samples asks for."""
+def encode_parts(
+    config: TrainingConfig, loader: RowLoader, enough: int | None = None
+) -> list[EncodedRows]:
+    """The rows of each data set of a training, none more than max_samples or `enough` asks for."""
     encoded = []
     left = config.max_samples
     for part in config.list_datasets():
-        rows = loader.encode(part, left)
+        rows = loader.encode(part, min((n for n in (left, enough) if n is not None), default=None))
         encoded.append(rows)
         if left is not None and config.mixing_strategy == "concatenate":
             left = max(0, left - len(rows.rows))
@@ -64,9 +73,11 @@ def build_mixing(config: TrainingConfig) -> Mixing:
     return Mixing(config.mixing_strategy, chances, config.seed, config.max_samples)
 
 
-def encode_dataset(config: TrainingConfig, method: Method, dataset: str) -> EncodedRows:
-    """All rows of one data set as token columns, e.g. of eval_dataset."""
-    encoded = build_loader(config, method).encode(DatasetPart(dataset=dataset), None)
+def encode_dataset(
+    config: TrainingConfig, method: Method, dataset: str, enough: int | None = None
+) -> EncodedRows:
+    """All rows of one data set as token columns, e.g. of eval_dataset; or as many as suffice."""
+    encoded = build_loader(config, method).encode(DatasetPart(dataset=dataset), enough)
     return mix_rows([encoded], Mixing())
 
 
@@ -195,11 +206,11 @@ def check_part(encoded: EncodedRows, part: DatasetPart) -> None:
     """Makes sure that a data set of a mixture gives something, unless none of it was wanted.
 
     Raises:
-        TrainingError: no row of it can be trained on.
+        SourceError: no row of it can be trained on.
     """
     if encoded.rows or not encoded.num_skipped:
         return
-    raise TrainingError(
+    raise SourceError(
         part.dataset,
         f"0 of {encoded.num_skipped} rows can be trained on ({list_skipped(encoded)})",
         "at least one",

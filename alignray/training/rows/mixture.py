@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from alignray.errors import TrainingError
+from alignray.errors import SourceError
 from alignray.training.rows.encoding import EncodedRows
 
 MixingStrategy = Literal["concatenate", "first_exhausted", "all_exhausted"]
@@ -42,7 +42,7 @@ def mix_rows(parts: Sequence[EncodedRows], mixing: Mixing) -> EncodedRows:
     """The rows of all parts as one data set, with the books of each part.
 
     Raises:
-        TrainingError: a part without a row is to be interleaved.
+        SourceError: a part without a row is to be interleaved.
     """
     picks = order_mixture([len(part.rows) for part in parts], mixing)
     mixed = EncodedRows()
@@ -71,7 +71,7 @@ def order_mixture(lengths: Sequence[int], mixing: Mixing) -> list[tuple[int, int
     """The rows of the mixture as (data set, row of it), in order.
 
     Raises:
-        TrainingError: a data set without rows is to be interleaved.
+        SourceError: a data set without rows is to be interleaved.
     """
     if mixing.strategy == "concatenate":
         picks = [(number, row) for number, length in enumerate(lengths) for row in range(length)]
@@ -84,7 +84,7 @@ def interleave(lengths: Sequence[int], mixing: Mixing) -> list[tuple[int, int]]:
     """As `order_mixture`, by probability and without max_samples."""
     if 0 in lengths:
         number = lengths.index(0)
-        raise TrainingError(
+        raise SourceError(
             f"dataset_mixture.{number}",
             "a data set without rows cannot be interleaved",
             "at least one row",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from alignray.artifacts import CONFIG_NAME
 from alignray.config.training import TrainingConfig
 from alignray.durable import read_json
-from alignray.errors import TrainingError
+from alignray.errors import ConfigError, SourceError
+from alignray.training.job import LOGS_DIR, PROGRESS_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,27 +27,27 @@ def check_reporters(config: TrainingConfig) -> None:
     """Makes sure, before any work, that what `report_to` names is installed.
 
     Raises:
-        TrainingError: it is not.
+        ConfigError: it is not.
     """
     for name in config.report_to:
         modules = _REPORTERS[name]
         if not any(importlib.util.find_spec(module) for module in modules):
             do = f"pip install {modules[0]}, or leave {name} out of report_to"
-            raise TrainingError("report_to", f"{modules[0]} is not installed", "", do)
+            raise ConfigError("report_to", f"{modules[0]} is not installed", "", do)
 
 
 def check_eval_rows(config: TrainingConfig, evaluated: EncodedRows | None) -> None:
     """Makes sure that there is something to measure the best checkpoint on.
 
     Raises:
-        TrainingError: `metric_for_best_model` is asked for, but no row of eval_dataset is left.
+        SourceError: `metric_for_best_model` is asked for, but no row of eval_dataset is left.
     """
     if config.metric_for_best_model is None or (evaluated is not None and evaluated.rows):
         return
     skipped = {} if evaluated is None else evaluated.skipped
     counts = ", ".join(f"{len(names)} {reason}" for reason, names in skipped.items())
     found = f"no row can be evaluated ({counts or 'it is empty'})"
-    raise TrainingError(str(config.eval_dataset), found, "one, for metric_for_best_model")
+    raise SourceError(str(config.eval_dataset), found, "one, for metric_for_best_model")
 
 
 def build_observers(
@@ -63,12 +64,12 @@ def build_observers(
     from alignray.training.watch.samples import SampleWriter, select_prompts
     from alignray.training.watch.watchdog_callback import Watchdog
 
-    config, logs = job.config, job.stage_dir / "logs"
+    config, logs = job.config, job.stage_dir / LOGS_DIR
     save = (config.save_steps, config.save_total_limit)
     observers: list[TrainerCallback] = [
         LossGuard(),
         CheckpointCommitter(job.checkpoints_dir, job.layout, *save),
-        ProgressTeller(logs / "progress.json"),
+        ProgressTeller(logs / PROGRESS_NAME),
         Watchdog(logs, get_rank(), config.resources.stall_seconds),
     ]
     if eval_table is None:
@@ -84,7 +85,7 @@ def build_observers(
 def _build_reporters(job: TrainJob) -> list[TrainerCallback]:
     from alignray.training.watch.reporters import StageTensorBoard, build_wandb
 
-    logs = job.stage_dir / "logs"
+    logs = job.stage_dir / LOGS_DIR
     reporters: list[TrainerCallback] = []
     if "tensorboard" in job.config.report_to:
         reporters.append(StageTensorBoard(logs / "tensorboard"))

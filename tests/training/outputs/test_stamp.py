@@ -58,7 +58,7 @@ def test_another_template_is_refused_before_any_work(adapter, tiny_model, tmp_pa
     assert read_stamp(adapter).template_digest in text
     assert load_tokenizer(config).template_digest in text
     assert "set chat_template=hh" in text and "\n" not in text
-    monkeypatch.setattr("alignray.training.on_ray.check_model", lambda config: None)
+    monkeypatch.setattr("alignray.training.preparation.check_model", lambda config: None)
     out = tmp_path / "out"
     with pytest.raises(ModelError, match="trained with the chat template"):
         run_dpo(config.model_copy(update={"output_dir": str(out)}))

@@ -1,6 +1,6 @@
 import pytest
 
-from alignray.errors import TrainingError
+from alignray.errors import SourceError
 from alignray.training.rows.encoding import (
     EncodedRows,
     Skipped,
@@ -70,7 +70,7 @@ def test_too_few_rows_is_one_line_with_all_counts():
     encoded = EncodedRows(
         rows=[{"input_ids": [1]}], skipped={"too_long": ["a", "b"], "no_response": ["c"]}
     )
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(SourceError) as caught:
         check_rows(encoded, len(encoded.rows), "pairs.parquet", 8)
     text = str(caught.value)
     start = "pairs.parquet: 1 of 4 rows can be trained on (2 too_long, 1 no_response)"
@@ -81,5 +81,5 @@ def test_too_few_rows_is_one_line_with_all_counts():
 def test_exactly_one_global_batch_is_enough():
     rows = EncodedRows(rows=[{"input_ids": [1]}] * 8)
     check_rows(rows, 8, "pairs.parquet", 8)
-    with pytest.raises(TrainingError, match="train_batch_size=9"):
+    with pytest.raises(SourceError, match="train_batch_size=9"):
         check_rows(rows, 8, "pairs.parquet", 9)

@@ -6,7 +6,7 @@ import pytest
 
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
-from alignray.errors import SourceError, TrainingError
+from alignray.errors import SourceError
 from alignray.training.dpo import DPOMethod
 from alignray.training.rows.loading import encode_dataset, encode_mixture
 from alignray.training.sft import SFTMethod
@@ -111,7 +111,7 @@ def test_empty_data_is_refused_by_name(tiny_model, ten, tmp_path):
 
 def test_a_part_of_which_nothing_can_be_trained_on_is_refused_by_name(tiny_model, ten, tmp_path):
     long = write(tmp_path / "long.jsonl", [dialogue(0, "word " * 40)] * 3)
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(SourceError) as caught:
         encode(tiny_model, [{"dataset": ten}, {"dataset": long}], max_length=60)
     assert "long.jsonl: 0 of 3 rows can be trained on (3 too_long)" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -124,7 +124,7 @@ def test_rows_whose_answer_is_cut_off_are_no_response(tiny_model, ten, tmp_path)
     settings = {"max_length": 60, "truncation_mode": "keep_start"}
     alone = encode(tiny_model, [{"dataset": ten}], **settings)
     assert "no_response" not in alone.skipped
-    with pytest.raises(TrainingError, match=r"q\.jsonl: 0 of 2 rows .* \(2 no_response\)"):
+    with pytest.raises(SourceError, match=r"q\.jsonl: 0 of 2 rows .* \(2 no_response\)"):
         encode(tiny_model, [{"dataset": ten}, {"dataset": path}], **settings)
 
 

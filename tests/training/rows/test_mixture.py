@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alignray.config.sft import SFTStageConfig
-from alignray.errors import TrainingError
+from alignray.errors import SourceError
 from alignray.training.rows.encoding import EncodedRows, PartCounts
 from alignray.training.rows.mixture import Mixing, mix_rows, order_mixture
 from alignray.training.watch.measures import build_counts
@@ -100,7 +100,7 @@ def test_rows_that_are_taken_again_count_once():
 
 def test_nothing_cannot_be_interleaved():
     mixing = Mixing("first_exhausted", (0.5, 0.5))
-    with pytest.raises(TrainingError, match=r"dataset_mixture\.1: a data set without rows"):
+    with pytest.raises(SourceError, match=r"dataset_mixture\.1: a data set without rows"):
         mix_rows([part("a", 1), part("b", 0)], mixing)
 
 
