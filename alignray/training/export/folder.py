@@ -19,6 +19,7 @@ from alignray.models import ADAPTER_CONFIG, resolve_model
 if TYPE_CHECKING:
     from torch import Tensor
 
+TOKENIZER_CONFIG = "tokenizer_config.json"
 _TOKENIZER_FILES = (
     "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
     "chat_template*", "*.model",
@@ -118,7 +119,7 @@ def _fill(model: Any, weights: Mapping[str, Tensor], error: ModelError) -> None:
 
 def _copy_tokenizer(places: Iterable[Path], name: str, target: Path) -> None:
     """The tokenizer with its template, from the nearest place that has one, else by name."""
-    home = next((place for place in places if (place / "tokenizer_config.json").is_file()), None)
+    home = next((place for place in places if (place / TOKENIZER_CONFIG).is_file()), None)
     if home is not None:
         for pattern in _TOKENIZER_FILES:
             for file in sorted(home.glob(pattern)):

@@ -8,22 +8,28 @@ What is written is `folder.py`'s; how each kind is read, its module's.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignray.artifacts import CONFIG_NAME, Counts, Stage, open_stage
+from alignray.chat import ChatTokenizer
 from alignray.config.export import ExportConfig
 from alignray.durable import read_json, write_text
-from alignray.errors import AlignrayError, ArtifactError
+from alignray.errors import AlignrayError, ArtifactError, ChatError
 from alignray.models import resolve_model
 from alignray.training.checkpoints import MANIFEST_NAME, read_manifest
 from alignray.training.export.deepspeed import find_step_dir, load_deepspeed_weights
-from alignray.training.export.folder import write_adapter_folder, write_full_folder
+from alignray.training.export.folder import (
+    TOKENIZER_CONFIG,
+    write_adapter_folder,
+    write_full_folder,
+)
 from alignray.training.export.fsdp import find_shards_dir, load_fsdp_weights
 from alignray.training.export.safe_loading import load_tensors
 from alignray.training.outputs.card import CARD_NAME, build_front_matter, render_card
+from alignray.training.outputs.stamp import Stamp, describe_template, write_stamp
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,12 +74,16 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
     adapts = any(_is_of_adapter(name) for name in weights)
     write = write_adapter_folder if adapts else write_full_folder
     base = write(weights, config, checkpoint.places, unfinished)
+    stamp = build_stamp(Path(config.source).expanduser(), checkpoint.places, base)
+    if stamp is not None:
+        write_stamp(stamp, unfinished)
     shutil.rmtree(stage.path / MODEL_DIR, ignore_errors=True)
     unfinished.replace(stage.path / MODEL_DIR)
     metrics = {
         "kind": checkpoint.kind,
         "adapter": adapts,
         "base": base,
+        "template_digest": None if stamp is None else stamp.template_digest,
         "tensors": len(weights),
         "parameters": sum(tensor.numel() for tensor in weights.values()),
     }
@@ -87,16 +97,47 @@ def _check_stage(source: Path) -> None:
     Raises:
         ArtifactError: its stage stacked on, or merged, an adapter.
     """
-    claim = source.resolve().parents[1] / CONFIG_NAME
-    config = read_json(claim).get("config", {}) if claim.is_file() else {}
+    config = _read_settings(source)
     mode = config.get("adapter_mode")
     if config.get("adapter_name_or_path") and mode in ("stack", "merge"):
         raise ArtifactError(
             str(source),
             f"of a training with adapter_mode={mode}: without the adapter that it builds on",
             "a checkpoint of a whole model",
-            f"run the training to its end and take {claim.parent / MODEL_DIR}",
+            f"run the training to its end and take {_find_home(source) / MODEL_DIR}",
         )
+
+
+def _find_home(source: Path) -> Path:
+    """The stage that a `STAGE/checkpoints/checkpoint-N` is of."""
+    return source.resolve().parent.parent
+
+
+def _read_settings(source: Path) -> dict[str, Any]:
+    """The configuration of the training that wrote a checkpoint; empty where none is at hand."""
+    claim = _find_home(source) / CONFIG_NAME
+    settings = read_json(claim).get("config") if claim.is_file() else None
+    return settings if isinstance(settings, dict) else {}
+
+
+def build_stamp(source: Path, places: Sequence[Path], base: str) -> Stamp | None:
+    """The template that a checkpoint was trained with, by the tokenizer beside it.
+
+    Returns:
+        None where nothing tells: a tokenizer that is the base's, as of a `policy.pt`, or one
+        without a template in a checkpoint of others.
+    """
+    home = next((place for place in places if (place / TOKENIZER_CONFIG).is_file()), None)
+    if home is None:
+        return None
+    settings = _read_settings(source)
+    try:
+        tokenizer = ChatTokenizer.load(str(home))
+    except ChatError:  # a template of others that nothing here could have trained with
+        return None
+    if not (settings or tokenizer.tokenizer.chat_template):
+        return None
+    return Stamp(tokenizer.template_digest, describe_template(settings.get("chat_template")), base)
 
 
 def load_checkpoint(source: Path) -> Checkpoint:
@@ -173,6 +214,7 @@ def _write_card(stage: Stage, config: ExportConfig, metrics: Mapping[str, Any]) 
         "kind": metrics["kind"],
         "tensors": metrics["tensors"],
         "parameters": f"{metrics['parameters']:,}",
+        "chat template (digest)": metrics["template_digest"] or "not known",
         "fingerprint": stage.fingerprint,
     }
     lines = [f"Exported from a {metrics['kind']} checkpoint of a training from `{base}`."]

@@ -15,7 +15,7 @@ from alignray.training.job import CHECKPOINTS_DIR, MODEL_DIR, SUMMARY_NAME
 from alignray.training.method import Method
 from alignray.training.outputs.card import CARD_NAME, Lineage, build_model_card
 from alignray.training.outputs.hub import publish_model
-from alignray.training.outputs.stamp import write_stamp
+from alignray.training.outputs.stamp import Stamp, write_stamp
 from alignray.training.policy import load_tokenizer
 
 
@@ -32,7 +32,7 @@ def complete_stage(
     summary = read_json(stage.path / CHECKPOINTS_DIR / SUMMARY_NAME)
     template_digest = load_tokenizer(config).template_digest
     metrics = {**metrics, "template_digest": template_digest}
-    write_stamp(config, template_digest, stage.path / MODEL_DIR)
+    write_stamp(Stamp.of(config, template_digest), stage.path / MODEL_DIR)
     lineage = Lineage(
         fingerprint=stage.fingerprint,
         inputs=stage.inputs,

@@ -2,8 +2,8 @@
 
 A model that was trained with one template and goes on with another loses what it learnt, without
 an error anywhere. `model/alignray.json` says which template it was (its digest covers the text of
-the template, control tokens and the rules of encoding); building on an adapter whose stamp is not
-that of the tokenizer in use is refused before any work.
+the template, control tokens and the rules of encoding); building on an adapter or a model whose
+stamp is not that of the tokenizer in use is refused before any work.
 
 Example: `{"template_digest": "9f86...", "chat_template": "zephyr", "base": "owner/model"}`.
 """
@@ -34,12 +34,15 @@ class Stamp:
     """Name of a built-in template, a file, `custom` for a text, or that it was the tokenizer's."""
     base: str
 
+    @classmethod
+    def of(cls, config: TrainingConfig, template_digest: str) -> Stamp:
+        """The stamp of a training's result."""
+        name = describe_template(config.chat_template)
+        return cls(template_digest, name, config.model_name_or_path)
 
-def write_stamp(config: TrainingConfig, template_digest: str, directory: Path) -> None:
+
+def write_stamp(stamp: Stamp, directory: Path) -> None:
     """Writes the stamp beside the tokenizer of a trained model."""
-    stamp = Stamp(
-        template_digest, _describe_template(config.chat_template), config.model_name_or_path
-    )
     write_json(directory / STAMP_NAME, asdict(stamp))
 
 
@@ -62,31 +65,40 @@ def read_stamp(directory: Path) -> Stamp | None:
 
 
 def check_stamp(config: TrainingConfig) -> None:
-    """Makes sure that the adapter to build on was trained with the template now in use.
+    """Makes sure that what is built on was trained with the template now in use.
+
+    That is the adapter, where one with a stamp is given, else the model.
 
     Raises:
         ModelError: it was another one.
     """
-    if config.adapter_name_or_path is None:
-        return
-    stamp = read_stamp(Path(resolve_model(config.adapter_name_or_path)))
-    if stamp is None:
-        return
+    for field, kind in (("adapter_name_or_path", "adapter"), ("model_name_or_path", "model")):
+        name = getattr(config, field)
+        stamp = None if name is None else read_stamp(Path(resolve_model(name)))
+        if stamp is not None:
+            _compare(config, stamp, name, kind)
+            return
+
+
+def _compare(config: TrainingConfig, stamp: Stamp, name: str, kind: str) -> None:
     digest = load_tokenizer(config).template_digest
     if stamp.template_digest == digest:
         return
-    do = f"set chat_template={stamp.chat_template}, or train a new adapter"
+    do = f"set chat_template={stamp.chat_template}, or train a new {kind}"
     if stamp.chat_template not in CHAT_TEMPLATES:
-        do = "use the tokenizer and chat_template of that adapter, or train a new one"
+        do = f"use the tokenizer and chat_template of that {kind}, or train a new one"
+    if kind == "model":
+        do += f"; to teach it another template, delete its {STAMP_NAME}"
     raise ModelError(
-        config.adapter_name_or_path,
+        name,
         f"trained with the chat template {stamp.template_digest} ({stamp.chat_template})",
-        f"{digest} ({_describe_template(config.chat_template)}), which is in use here",
+        f"{digest} ({describe_template(config.chat_template)}), which is in use here",
         do,
     )
 
 
-def _describe_template(chat_template: str | None) -> str:
+def describe_template(chat_template: str | None) -> str:
+    """A template as a stamp names it."""
     if chat_template is None:
         return OWN
     if "{{" in chat_template or "{%" in chat_template:

@@ -15,6 +15,7 @@ from alignray.config.export import ExportConfig
 from alignray.errors import ArtifactError, ModelError
 from alignray.training.export.folder import select_adapter
 from alignray.training.export.stage import run_export, strip_wrappers
+from alignray.training.outputs.stamp import read_stamp
 from tests.training.conftest import build_dialogues, build_model, write_rows
 from tests.training.made_adapters import compute_logits, write_random_adapter
 
@@ -156,10 +157,53 @@ def test_an_adapter_that_accelerate_wrote_under_fsdp(tiny_model, tmp_path):
         export(checkpoint, tmp_path / "bare")
     shutil.copy(adapter / "adapter_config.json", checkpoint)
     export(checkpoint, tmp_path / "out")
+    assert read_stamp(tmp_path / "out" / "model") is None  # the tokenizer is the base's
     exported = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "out" / "model")
     expected = AutoPeftModelForCausalLM.from_pretrained(adapter)
     assert compute_logits(exported).equal(compute_logits(expected))
     assert "pickle" in refuse_metadata(shards, tmp_path)
+
+
+def write_checkpoint(tiny_model, stage, chat_template):
+    """A checkpoint of a stage of ours, under FSDP, with the tokenizer it was trained with."""
+    import torch.distributed.checkpoint as distributed
+
+    from alignray.chat import ChatTokenizer
+
+    checkpoint = stage / "checkpoints" / "checkpoint-7"
+    weights = {"model": load(tiny_model).state_dict()}
+    distributed.save(weights, checkpoint_id=checkpoint / "pytorch_model_fsdp_0", no_dist=True)
+    tokenizer = ChatTokenizer.load(str(tiny_model), chat_template=chat_template)
+    tokenizer.tokenizer.save_pretrained(checkpoint)
+    claim = {"config": {"chat_template": chat_template}}
+    (stage / "config.json").write_text(json.dumps(claim))
+    return checkpoint, tokenizer.template_digest
+
+
+def test_the_template_of_the_training_is_stamped_beside_the_weights(tiny_model, tmp_path):
+    from alignray.config.sft import SFTStageConfig
+    from alignray.training.outputs.stamp import Stamp, check_stamp
+
+    checkpoint, digest = write_checkpoint(tiny_model, tmp_path / "stage", "hh")
+    record = export(checkpoint, tmp_path / "out", base=str(tiny_model))
+    folder = tmp_path / "out" / "model"
+    assert read_stamp(folder) == Stamp(digest, "hh", str(tiny_model))
+    assert record["metrics"]["template_digest"] == digest
+    assert f"| chat template (digest) | {digest} |" in (folder / "README.md").read_text()
+    (tmp_path / "stage" / "config.json").unlink()
+    export(checkpoint, tmp_path / "bare", base=str(tiny_model))
+    assert read_stamp(tmp_path / "bare" / "model").template_digest == digest
+    then = {"output_dir": "o", "model_name_or_path": str(folder), "dataset": "d"}
+    check_stamp(SFTStageConfig(**then))
+    with pytest.raises(ModelError, match=r"trained with the chat template .* \(hh\)"):
+        check_stamp(SFTStageConfig(**then, chat_template="zephyr"))
+
+
+def test_what_does_not_tell_its_template_gets_no_stamp(tiny_model, archive, tmp_path):
+    record = export(archive[0], tmp_path / "out", base=str(tiny_model))
+    assert read_stamp(tmp_path / "out" / "model") is None
+    assert record["metrics"]["template_digest"] is None
+    assert "(digest) | not known |" in (tmp_path / "out" / "model" / "README.md").read_text()
 
 
 def refuse_metadata(shards, tmp_path) -> str:
@@ -262,6 +306,7 @@ def test_a_checkpoint_of_ours_is_the_model_it_led_to(tiny_model, tmp_path, ray_s
     )
     run_sft(config)
     export(tmp_path / "sft" / "checkpoints" / "checkpoint-1", tmp_path / "out")
+    assert read_stamp(tmp_path / "out" / "model") == read_stamp(tmp_path / "sft" / "model")
     wanted, found = (
         load_file(folder / "model" / "adapter_model.safetensors")
         for folder in (tmp_path / "sft", tmp_path / "out")

@@ -24,7 +24,7 @@ def adapter(tiny_model, tmp_path):
     directory = tmp_path / "adapter"
     tokenizer.tokenizer.save_pretrained(directory)
     (directory / "adapter_config.json").write_text("{}")
-    write_stamp(config, tokenizer.template_digest, directory)
+    write_stamp(Stamp.of(config, tokenizer.template_digest), directory)
     return directory
 
 
@@ -65,9 +65,41 @@ def test_another_template_is_refused_before_any_work(adapter, tiny_model, tmp_pa
     assert not out.exists()
 
 
+@pytest.fixture
+def trained(tiny_model, tmp_path):
+    """All weights, trained with the template `hh`."""
+    directory = shutil.copytree(tiny_model, tmp_path / "trained")
+    config = build_config(tiny_model, chat_template="hh", use_peft=False)
+    tokenizer = load_tokenizer(config)
+    tokenizer.tokenizer.save_pretrained(directory)
+    write_stamp(Stamp.of(config, tokenizer.template_digest), directory)
+    return directory
+
+
+def test_a_trained_model_goes_on_with_its_template(trained, tiny_model):
+    check_stamp(build_config(trained))
+    check_stamp(build_config(trained, chat_template="hh"))
+    for other in ({"chat_template": "zephyr"}, {"tokenizer_name_or_path": str(tiny_model)}):
+        with pytest.raises(ModelError, match=r"trained: trained with .* \(hh\)") as caught:
+            check_stamp(build_config(trained, **other))
+        assert "set chat_template=hh, or train a new model" in str(caught.value)
+        assert "delete its alignray.json" in str(caught.value)
+
+
+def test_the_adapter_has_the_last_word(trained, adapter, tiny_model):
+    """It was trained after the model, so its template is what the two speak now."""
+    config = build_config(tiny_model, chat_template="zephyr")
+    write_stamp(Stamp.of(config, load_tokenizer(config).template_digest), trained)
+    given = {"adapter_name_or_path": str(adapter), "chat_template": "hh"}
+    check_stamp(build_config(trained, **given))
+    (adapter / STAMP_NAME).unlink()
+    with pytest.raises(ModelError, match=r"trained with .* \(zephyr\)"):
+        check_stamp(build_config(trained, **given))
+
+
 def test_a_template_without_a_name_says_what_to_use(adapter, tiny_model):
     config = build_config(tiny_model)
-    write_stamp(config, "0" * 32, adapter)
+    write_stamp(Stamp.of(config, "0" * 32), adapter)
     with pytest.raises(ModelError, match="use the tokenizer and chat_template of that adapter"):
         check_stamp(build_config(tiny_model, adapter_name_or_path=str(adapter)))
 
