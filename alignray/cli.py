@@ -6,16 +6,16 @@ failed; 130 interrupted. Results go to stdout, everything else to stderr.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import alignray
+from alignray.arguments import parse
 from alignray.config.base import StageConfig
 from alignray.config.recipe import Recipe, load_recipe
 from alignray.errors import (
@@ -24,19 +24,10 @@ from alignray.errors import (
     EXIT_INTERRUPTED,
     AlignrayError,
     ConfigError,
-    EvaluationError,
-    SourceError,
 )
+from alignray.file_commands import FILE_COMMANDS
 from alignray.usage import render_command_help, render_stage_help, render_usage
 from alignray.verbs import VERBS, Verb
-
-
-class _Parser(argparse.ArgumentParser):
-    """Errors as one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        hint = "keys are key=value, without dashes" if "unrecognized" in message else ""
-        raise ConfigError("arguments", message, "", hint or f"see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +83,7 @@ def _run_verb(verb: Verb, arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
     options = ["--config", "--address", *(["--deepspeed"] if verb.takes_launch_file else [])]
-    parsed = _parse(verb.name, arguments, options, ["--dry-run", "--json"])
+    parsed = parse(verb.name, arguments, options, ["--dry-run", "--json"])
     config = _load_config(verb, parsed)
     place.append(Path(config.output_dir).expanduser())
     if parsed.dry_run:
@@ -123,7 +114,7 @@ def _load_config(verb: Verb, parsed: Any) -> StageConfig:
 def _run_plan(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    parsed = _parse("plan", arguments, ["--out", "--override"], ["--json"], first="recipe")
+    parsed = parse("plan", arguments, ["--out", "--override"], ["--json"], first="recipe")
     print(commands.render_recipe_plan(_load_recipe(parsed), parsed.out, parsed.json))
     return 0
 
@@ -132,7 +123,7 @@ def _run_recipe(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
     options = ["--out", "--override", "--address"]
-    parsed = _parse("run", arguments, options, ["--dry-run"], first="recipe")
+    parsed = parse("run", arguments, options, ["--dry-run"], first="recipe")
     if parsed.dry_run:
         print(commands.render_recipe_plan(_load_recipe(parsed), parsed.out, False))
         return 0
@@ -150,78 +141,8 @@ def _load_recipe(parsed: Any) -> Recipe:
 def _run_status(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    parsed = _parse("status", arguments, [], ["--json"], first="directory")
+    parsed = parse("status", arguments, [], ["--json"], first="directory")
     print(commands.render_run_status(parsed.directory, parsed.json))
-    return 0
-
-
-def _run_report(arguments: list[str], place: list[Path]) -> int:
-    from alignray.pipeline import commands
-
-    print(commands.write_reports(_parse("report", arguments, [], []).overrides))
-    return 0
-
-
-def _run_convert(arguments: list[str], place: list[Path]) -> int:
-    from alignray.evaluation.conversion import convert
-
-    parsed = _parse("convert", arguments, ["--out"], [], first="directory")
-    if len(parsed.overrides) != 1 or parsed.out is None:
-        found = " ".join(parsed.overrides) or "no format"
-        raise ConfigError("arguments", found, "alignray convert DIR FORMAT --out OUT")
-    out = Path(parsed.out).expanduser()
-    for path in convert(Path(parsed.directory).expanduser(), parsed.overrides[0], out):
-        print(path)
-    return 0
-
-
-def _run_doctor(arguments: list[str], place: list[Path]) -> int:
-    from alignray.doctor import render_findings
-
-    parsed = _parse("doctor", arguments, [], ["--json"])
-    text, healthy = render_findings(as_json=parsed.json)
-    print(text)
-    return 0 if healthy else EXIT_FAILED
-
-
-def _run_data(arguments: list[str], place: list[Path]) -> int:
-    from alignray.training.check.data_check import check_data
-    from alignray.training.check.data_report import check_usable, render_json, render_report
-
-    if arguments[:1] != ["check"]:
-        found = f"`{arguments[0]}`" if arguments else "nothing"
-        raise ConfigError("alignray data", found, "check", "alignray data check FILE")
-    parsed = _parse("data", arguments[1:], ["--config"], ["--json"])
-    has_file = bool(parsed.overrides) and "=" not in parsed.overrides[0]
-    file = parsed.overrides.pop(0) if has_file else None
-    report = check_data(file, parsed.config, parsed.overrides)
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(render_json(report) if parsed.json else render_report(report, colour=colour))
-    check_usable(report)
-    return 0
-
-
-def _run_score(arguments: list[str], place: list[Path]) -> int:
-    from alignray.evaluation.score import run_score
-
-    parsed = _parse("score", arguments, [], ["--json"], first="metric")
-    try:
-        print(run_score(parsed.metric, parsed.overrides, parsed.json))
-    except EvaluationError as error:  # here it is the files that are at fault
-        raise SourceError(error.where, error.found, error.expected, error.do) from error
-    return 0
-
-
-def _run_benchmarks(arguments: list[str], place: list[Path]) -> int:
-    from alignray.evaluation.benchmarks.table import run_benchmarks
-
-    parsed = _parse("benchmarks", arguments, [], ["--json"])
-    names = parsed.overrides
-    if len(names) > 1:
-        raise ConfigError(
-            "arguments", f"{names[1]!r}", "one NAME", "see alignray benchmarks --help"
-        )
-    print(run_benchmarks(names[0] if names else None, parsed.json))
     return 0
 
 
@@ -229,34 +150,8 @@ COMMANDS: dict[str, Callable[[list[str], list[Path]], int]] = {
     "plan": _run_plan,
     "run": _run_recipe,
     "status": _run_status,
-    "report": _run_report,
-    "convert": _run_convert,
-    "score": _run_score,
-    "benchmarks": _run_benchmarks,
-    "data": _run_data,
-    "doctor": _run_doctor,
+    **FILE_COMMANDS,
 }
-
-
-def _parse(
-    name: str, arguments: list[str], options: list[str], flags: list[str], first: str | None = None
-) -> Any:
-    """The arguments of one command; what is neither option nor flag is a `key=value`."""
-    parser = _Parser(f"alignray {name}", allow_abbrev=False, add_help=False)
-    for option in options:
-        parser.add_argument(option)
-    for flag in flags:
-        parser.add_argument(flag, action="store_true")
-    parser.add_argument("overrides", nargs="*")
-    parsed = parser.parse_intermixed_args(arguments)
-    if first is not None:
-        if not parsed.overrides:
-            raise ConfigError("arguments", f"no {first}", f"alignray {name} {first.upper()}")
-        setattr(parsed, first, parsed.overrides.pop(0))
-    if name in ("status", "doctor") and parsed.overrides:
-        extra = parsed.overrides[0]
-        raise ConfigError("arguments", f"{extra!r}", "", f"see alignray {name} --help")
-    return parsed
 
 
 def _set_address(address: str | None) -> None:

@@ -37,7 +37,8 @@ FLOORS = [
     {"sampling", "ranking"},
     {"evaluation", "serving"},
     {"verbs"},
-    {"doctor", "pipeline", "usage"},
+    {"doctor", "pipeline", "usage", "arguments"},
+    {"file_commands"},
     {"cli"},
     {"__main__"},
 ]
