@@ -22,7 +22,7 @@ from alignray.training.adapters.stack import merges_first, writes_adapter
 
 CARD_NAME = "README.md"
 _SHOWN_METRICS = {
-    "loss": "last training loss",
+    "loss": "training loss",
     "eval_loss": "loss on eval_dataset",
     "eval_perplexity": "perplexity on eval_dataset",
     "eval_rewards/accuracies": "pairs of eval_dataset with the chosen response rewarded more",
@@ -33,6 +33,7 @@ _SHOWN_METRICS = {
     "steps": "optimizer steps",
     "result_step": "step of these weights",
 }
+_OF_LAST_POINT = ("rewards/accuracies", "rewards/margins")
 _HIDDEN_SETTINGS = ("model_name_or_path", "dataset", "output_dir", "resources")
 
 
@@ -59,7 +60,8 @@ def build_model_card(
 ) -> str:
     """The card's text: what was trained, from what, how, and how it went.
 
-    It states no quality: the losses say how well the data was fitted, not how safe the model is.
+    Each measurement names its steps. The card states no quality: the losses say how well the data
+    was fitted, not how safe the model is.
     """
     adapts = writes_adapter(config)
     tags = ["alignray", "trl", verb, *(["lora"] if config.use_peft else [])]
@@ -68,9 +70,9 @@ def build_model_card(
     if hub_sets:
         front["datasets"] = hub_sets
     results = {
-        text: _format(value)
+        f"{text}{_name_steps(metrics, key)}": _format(value)
         for key, text in _SHOWN_METRICS.items()
-        if (value := _get_metric(metrics, key)) is not None
+        if (value := metrics.get(key)) is not None
     }
     names = " + ".join(f"`{name}`" for name in _list_datasets(config))
     kind = "LoRA adapter" if adapts else "Full weights"
@@ -179,10 +181,17 @@ def _describe_lineage(config: TrainingConfig, lineage: Lineage) -> dict[str, str
     return {name: text for name, text in rows.items() if text}
 
 
-def _get_metric(metrics: Mapping[str, Any], key: str) -> Any:
-    """A metric at the top, or of the last evaluation."""
-    evaluations = metrics.get("evaluations") or [{}]
-    return metrics.get(key, evaluations[-1].get(key))
+def _name_steps(metrics: Mapping[str, Any], key: str) -> str:
+    """Which steps a number is of: those of the best weights may be long before the last."""
+    if key.startswith("eval_"):
+        return f" (step {metrics['eval_step']})"
+    if key == "loss":
+        first, last = metrics["loss_steps"]
+        return f" (mean of steps {first} to {last})"
+    if key in _OF_LAST_POINT:
+        points = [0, *(point["step"] for point in metrics["curve"])]
+        return f" (mean of steps {points[-2] + 1} to {points[-1]})"
+    return ""
 
 
 def _flatten_settings(config: TrainingConfig) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from alignray.artifacts import Counts
@@ -21,8 +21,9 @@ def build_metrics(
     `grad_norm`, `learning_rate`, and for DPO `rewards/chosen`, `rewards/rejected`,
     `rewards/accuracies`, `rewards/margins`, `logps/*` (means over the steps since the entry
     before). The last entry's values are repeated at the top, `loss` as the mean of the last tenth
-    of the curve, `first_loss` as its first value; `eval_*` are those of the step whose weights are
-    the result (`result_step`): the last one, or the best by `metric_for_best_model`.
+    of the curve (`loss_steps`, first and last), `first_loss` as its first value; `eval_*` are those
+    of `eval_step`: the step whose weights are the result (`result_step`), the last one or the best
+    by `metric_for_best_model`, if it was measured.
     """
     history = [_clean(entry) for entry in summary["log_history"]]
     curve = [entry for entry in history if "loss" in entry]
@@ -42,11 +43,17 @@ def build_metrics(
         "evaluations": evaluations,
     }
     judged = [entry for entry in evaluations if entry["step"] == result_step]
-    for entry in (*curve[-1:], *(judged or evaluations)[-1:]):
+    judged = (judged or evaluations)[-1:]
+    for entry in (*curve[-1:], *judged):
         metrics |= {name: value for name, value in entry.items() if _is_result(name)}
+    if judged:
+        metrics["eval_step"] = judged[0]["step"]
     if curve:
+        tail = curve[-max(1, len(curve) // 10) :]
+        before = curve[-len(tail) - 1]["step"] if len(curve) > len(tail) else 0
         metrics["first_loss"] = curve[0]["loss"]
-        metrics["loss"] = _mean_tail([entry["loss"] for entry in curve])
+        metrics["loss"] = sum(entry["loss"] for entry in tail) / len(tail)
+        metrics["loss_steps"] = [before + 1, tail[-1]["step"]]
     return metrics
 
 
@@ -62,8 +69,3 @@ def _is_result(name: str) -> bool:
 
 def _clean(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in _DROPPED}
-
-
-def _mean_tail(values: Sequence[float]) -> float:
-    tail = values[-max(1, len(values) // 10) :]
-    return sum(tail) / len(tail)

@@ -81,7 +81,8 @@ def test_lineage_and_measurements_are_told():
     inputs = {"dataset": {"name": "owner/set", "identity": "abc123"}}
     lineage = Lineage("f00d", inputs, "d1gest", "zero3")
     config = make(adapter_name_or_path="owner/adapter", adapter_mode="stack", seed=7)
-    metrics = {"loss": 0.25, "evaluations": [{"eval_perplexity": 12.5, "step": 3}], "steps": 1200}
+    metrics = {"loss": 0.25, "loss_steps": [1081, 1200], "steps": 1200, "result_step": 300}
+    metrics |= {"eval_perplexity": 12.5, "eval_step": 300}
     card = build(config, metrics, lineage)
     rows = [
         "| adapter built on | owner/adapter (stack, merged first) |",
@@ -90,8 +91,9 @@ def test_lineage_and_measurements_are_told():
         "| seed | 7 |",
         "| strategy | zero3 |",
         "| fingerprint | f00d |",
-        "| last training loss | 0.25 |",
-        "| perplexity on eval_dataset | 12.5 |",
+        "| training loss (mean of steps 1081 to 1200) | 0.25 |",
+        "| perplexity on eval_dataset (step 300) | 12.5 |",
+        "| step of these weights | 300 |",
         "| optimizer steps | 1,200 |",
     ]
     assert [row for row in rows if row not in card] == []

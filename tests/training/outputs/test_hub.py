@@ -28,7 +28,9 @@ def stage(tmp_path):
     config = make(tmp_path / "sft")
     model = tmp_path / "sft" / "model"
     model.mkdir(parents=True)
-    card = build_model_card(config, "sft", "Supervised fine-tuning", {"loss": 0.5})
+    card = build_model_card(
+        config, "sft", "Supervised fine-tuning", {"loss": 0.5, "loss_steps": [1, 4]}
+    )
     (model / "README.md").write_text(card)
     (model / "adapter_config.json").write_text('{"r": 8}')
     (model / "adapter_model.safetensors").write_bytes(b"\x00\x01weights" * 1000)

@@ -55,14 +55,35 @@ def test_the_loss_is_the_mean_of_the_last_tenth():
     points = [{"step": i, "loss": float(i)} for i in range(1, 31)]
     metrics = build_metrics(make_summary(points), EncodedRows(), repeated=0)
     assert metrics["loss"] == pytest.approx(29.0)
+    assert metrics["loss_steps"] == [28, 30]
+
+
+def test_the_card_of_the_best_step_names_the_steps_of_each_number():
+    points = [{"step": step, "loss": 1 / step, "rewards/margins": 0.1} for step in (10, 20, 30)]
+    evaluations = [{"step": step, "eval_loss": 0.4 + step / 100} for step in (10, 20, 30)]
+    summary = make_summary(points) | {"steps": 30, "best_step": 10}
+    summary["log_history"] = [*points, *evaluations]
+    metrics = build_metrics(summary, EncodedRows(), repeated=0)
+    config = DPOStageConfig(output_dir="runs/dpo", model_name_or_path="owner/base", dataset="pairs")
+    card = build_model_card(config, "dpo", "DPO", metrics)
+    rows = [
+        "| training loss (mean of steps 21 to 30) | 0.03333 |",
+        "| loss on eval_dataset (step 10) | 0.5 |",
+        "| mean reward margin (mean of steps 21 to 30) | 0.1 |",
+        "| optimizer steps | 30 |",
+        "| step of these weights | 10 |",
+    ]
+    assert [row for row in rows if row not in card] == []
 
 
 def test_the_card_shows_lora_settings_only_with_lora():
     config = DPOStageConfig(output_dir="runs/dpo", model_name_or_path="owner/base", dataset="pairs")
-    metrics = {"loss": 0.5, "steps": 20}
+    metrics = {"loss": 0.5, "steps": 20, "loss_steps": [19, 20]}
     card = build_model_card(config, "dpo", "Direct preference optimization", metrics)
     assert card.startswith("---\nbase_model: owner/base\n")
-    assert "# dpo" in card and "| last training loss | 0.5 |" in card and "| lora_r | 16 |" in card
+    assert (
+        "# dpo" in card and "(mean of steps 19 to 20) | 0.5 |" in card and "| lora_r | 16 |" in card
+    )
     full = config.model_copy(update={"use_peft": False})
     card = build_model_card(full, "dpo", "Direct preference optimization", metrics)
     assert "lora_r" not in card and "library_name: transformers" in card
