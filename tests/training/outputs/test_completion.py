@@ -36,7 +36,8 @@ def trained(tiny_model, tmp_path):
 
 
 def complete(stage):
-    return complete_stage(stage, SFTMethod(stage.config), Counts(4, 4), {"loss": 0.5})
+    metrics = {"loss": 0.5, "loss_steps": [1, 2]}
+    return complete_stage(stage, SFTMethod(stage.config), Counts(4, 4), metrics)
 
 
 def test_the_card_holds_the_lineage_and_the_merged_base_is_gone(hub, trained):
