@@ -9,7 +9,7 @@ ledger below the stage, so a killed evaluation goes on where it stopped:
     generations/answers-<benchmark>.parquet   answers of all models, one row per prompt
     judgements/{ledger,data}               grades; judges/<name>/ of further judges
     data/eval.parquet                      one row per prompt and model
-    report.json, report.html
+    report.json, report.csv, report.md, report.html
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import ray
 from alignray.artifacts import Counts, Stage, open_stage, read_record
 from alignray.config.evaluation import EvalConfig, EvalPoolConfig
 from alignray.config.judge_engines import AnyEngineConfig
-from alignray.durable import write_json, write_text
 from alignray.evaluation.answer_form import FormTable, build_form
 from alignray.evaluation.benchmarks import load_benchmark_prompts
 from alignray.evaluation.cost import CostBook, describe_engines
@@ -52,7 +51,7 @@ from alignray.inference.follower import FollowedRows
 from alignray.inference.on_ray import StageSpec, build_actor_options, run_stage
 from alignray.inference.reuse import reuse_rows
 from alignray.records import Completion
-from alignray.reports.evaluation import build_eval_page
+from alignray.reports.evaluation import write_eval_report
 from alignray.sampling.select import select_prompts
 from alignray.sources import SourceAudit, read_audit, write_prompts
 
@@ -235,8 +234,7 @@ def summarize(
     metrics = build_metrics(tally, config) | {"sources": sources, "cost": costs}
     metrics["engines"] = describe_engines(costs)
     check_unscored_judges(metrics["judge_unscored"], config.max_unscored_rate)
-    write_json(stage.path / "report.json", [*metrics["report"], *metrics["judges"]])
-    write_text(stage.path / "report.html", build_eval_page(stage.path.name, metrics))
+    write_eval_report(stage.path, metrics)
     return stage.write_record(_count_statuses(tally), metrics)
 
 

@@ -1,11 +1,14 @@
-"""The evaluation's part of the report: metrics of `alignray eval` -> sections; pure."""
+"""The evaluation's part of the report: metrics of `alignray eval` -> sections and files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from alignray.durable import write_json, write_text
 from alignray.reports.entries import Metrics, list_entries
+from alignray.reports.markdown import render_markdown
 from alignray.reports.page import Page, Section, render_page
 from alignray.reports.sections.categories import build_category_blocks
 from alignray.reports.sections.comparisons import build_comparison_blocks
@@ -18,6 +21,7 @@ from alignray.reports.sections.numbers import build_entry_table
 from alignray.reports.sections.rates import build_rate_blocks
 from alignray.reports.sections.thresholds import build_grade_blocks, build_sweep_blocks
 from alignray.reports.sections.tradeoff import build_tradeoff_blocks
+from alignray.reports.spreadsheet import render_csv
 
 
 def build_eval_page(name: str, metrics: Metrics) -> str:
@@ -30,6 +34,21 @@ def build_eval_page(name: str, metrics: Metrics) -> str:
         data={"report": list_entries(metrics)},
     )
     return render_page(page)
+
+
+def write_eval_report(directory: Path, metrics: Metrics) -> None:
+    """Writes report.json, report.csv, report.md and report.html of one evaluation stage.
+
+    Raises:
+        StorageError: no space, no permission.
+    """
+    entries, name = list_entries(metrics), directory.name
+    write_json(directory / "report.json", entries)
+    write_text(directory / "report.csv", render_csv([{"run": name, **entry} for entry in entries]))
+    title = f"Evaluation: {name}"
+    page = render_markdown(title, describe_evaluation(metrics), [("", metrics)])
+    write_text(directory / "report.md", page)
+    write_text(directory / "report.html", build_eval_page(name, metrics))
 
 
 def _build_cost_section(metrics: Metrics) -> list[Section]:
