@@ -187,8 +187,13 @@ def describe_difference(claimed: Mapping[str, Any], claim: Mapping[str, Any]) ->
     inputs_there, inputs_now = claimed.get("inputs", {}), claim["inputs"]
     for field in sorted(inputs_there.keys() | inputs_now.keys()):
         before, after = inputs_there.get(field, {}), inputs_now.get(field, {})
-        if before.get("identity") != after.get("identity"):
-            differences.append(f"content of {field}: {before.get('name')} has changed")
+        names = before.get("name", "none"), after.get("name", "none")
+        if before.get("identity") == after.get("identity"):
+            continue
+        if names[0] == names[1]:
+            differences.append(f"content of {field}: {names[0]} has changed")
+        else:
+            differences.append(f"{field}: {names[0]} there, {names[1]} now")
     for field in sorted(there.keys() | now.keys()):
         ignored = field == "output_dir" or field in inputs_now or field in inputs_there
         if there.get(field) != now.get(field) and not ignored:

@@ -170,17 +170,17 @@ def _end_on_sigterm() -> None:
 
 
 def _explain(error: Exception, place: Path | None) -> int:
-    from alignray.pipeline.stage_run import write_traceback
+    from alignray.pipeline.stage_run import keep_traceback
 
     notes = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
     if isinstance(error, AlignrayError):
         _complain(f"error: {notes}{error}")
         if error.exit_code != EXIT_BAD_INPUT:
-            _complain(f"traceback in {write_traceback(error, place)}")
+            _complain(keep_traceback(error, place))
         return error.exit_code
     line = (str(error).strip().splitlines() or [""])[0][:300]
-    log = write_traceback(error, place)
-    _complain(f"error: {notes}unexpected {type(error).__name__}: {line}; traceback in {log}")
+    log = keep_traceback(error, place)
+    _complain(f"error: {notes}unexpected {type(error).__name__}: {line}; {log}")
     return EXIT_FAILED
 
 

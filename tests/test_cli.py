@@ -234,6 +234,25 @@ def test_doctor_has_one_line_per_finding(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)
 
 
+def test_a_full_disk_leaves_no_empty_log_and_names_none(tmp_path):
+    """No file may grow in this process, as on a full disk."""
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "config.json").write_text("{}")
+    code = (
+        "import resource; from pathlib import Path; from alignray import cli; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+        "raise SystemExit(cli._explain(OSError(28, 'No space left on device'), Path('o')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "unexpected OSError: [Errno 28] No space left on device; traceback not written" in line
+    assert list(tmp_path.rglob("*.log")) == []
+
+
 def test_the_module_runs_too():
     done = subprocess.run(
         [sys.executable, "-m", "alignray", "--version"], capture_output=True, text=True, cwd=ROOT

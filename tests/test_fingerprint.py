@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from alignray.artifacts import describe_difference, release_claim
 from alignray.fingerprint import compute_data_identity
 
 
@@ -45,3 +46,29 @@ def test_a_split_of_a_plain_local_name_counts_by_content(folder, monkeypatch):
     before = compute_data_identity("part:train")
     (folder / "part" / "train.jsonl").write_text(json.dumps({"prompt": "b"}))
     assert compute_data_identity("part:train") != before
+
+
+def test_a_difference_says_whether_an_input_changed_or_is_another():
+    def claim(**inputs):
+        named = {
+            field: {"name": name, "identity": identity}
+            for field, (name, identity) in inputs.items()
+        }
+        return {"verb": "sft", "config": {}, "inputs": named}
+
+    before = claim(dataset=("a", "1"), eval_dataset=("e", "2"), adapter=("x", "3"))
+    after = claim(dataset=("a", "9"), adapter=("y", "4"), tokenizer=("t", "5"))
+    assert describe_difference(before, after) == (
+        "adapter: x there, y now, content of dataset: a has changed,"
+        " eval_dataset: e there, none now, tokenizer: none there, t now"
+    )
+
+
+def test_a_directory_is_given_back_unless_something_was_written(tmp_path):
+    for name, files in (("empty", []), ("claimed", ["config.json"]), ("kept", ["data/a.jsonl"])):
+        (tmp_path / name / "data").mkdir(parents=True)
+        for file in files:
+            (tmp_path / name / file).write_text("{}")
+        release_claim(tmp_path / name)
+    release_claim(tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import tempfile
 import time
 import traceback
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alignray.artifacts import CONFIG_NAME, read_record, release_claim
 from alignray.config.base import StageConfig
+from alignray.durable import make_directory, write_text
 from alignray.errors import AlignrayError
 from alignray.pipeline.locks import lock_stage
 from alignray.pipeline.outlook import inspect_stage
@@ -63,8 +64,8 @@ def describe_failed(record: Mapping[str, Any], stage_dir: str) -> str:
     )
 
 
-def write_traceback(error: BaseException, directory: Path | None) -> Path:
-    """Writes the traceback of an error to a log file and returns its path.
+def keep_traceback(error: BaseException, directory: Path | None) -> str:
+    """Writes the traceback of an error to a log file and says where, or why it could not.
 
     Args:
         error: the error.
@@ -76,15 +77,17 @@ def write_traceback(error: BaseException, directory: Path | None) -> Path:
     ours = directory is not None and any(
         (directory / file).is_file() for file in (CONFIG_NAME, "recipe.json")
     )
-    for parent in [directory / "logs"] if ours and directory is not None else []:
+    places = [directory / "logs" / name] if ours and directory is not None else []
+    problems = []
+    try:
+        places.append(Path(tempfile.gettempdir()) / f"alignray-{uuid.uuid4().hex[:8]}-{name}")
+    except OSError:  # none of the usual directories takes a file
+        problems.append("no temporary directory can be written")
+    for place in places:
         try:
-            parent.mkdir(exist_ok=True)
-            (parent / name).write_text(text, encoding="utf-8")
-            return parent / name
-        except OSError as problem:
-            print(f"alignray: {parent} cannot be written ({problem.strerror})", file=sys.stderr)
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="alignray-", suffix=f"-{name}", delete=False, encoding="utf-8"
-    ) as stream:
-        stream.write(text)
-    return Path(stream.name)
+            make_directory(place.parent)
+            write_text(place, text)
+            return f"traceback in {place}"
+        except AlignrayError as problem:
+            problems.append(f"{place.parent}: {problem.found}")
+    return f"traceback not written ({', '.join(problems)})"

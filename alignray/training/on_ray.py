@@ -21,11 +21,12 @@ from alignray.artifacts import Stage, is_finished, open_stage
 from alignray.config.dpo import DPOStageConfig
 from alignray.config.sft import SFTStageConfig
 from alignray.config.training import TrainingConfig
-from alignray.durable import read_json, write_text
+from alignray.durable import read_json
 from alignray.errors import AlignrayError, ConfigError, TrainingError
 from alignray.reports.training import write_training_plots
 from alignray.training.checkpoints import find_checkpoint
 from alignray.training.dpo import DPOMethod
+from alignray.training.error_log import write_error_log
 from alignray.training.fitting import fit_interruptibly
 from alignray.training.job import (
     CHECKPOINTS_DIR,
@@ -190,8 +191,7 @@ def _fit(job: TrainJob) -> None:
 
 def _explain(error: Exception, job: TrainJob) -> AlignrayError:
     """The one-line error of a failed run; the traceback goes to logs/error.txt."""
-    log = job.stage_dir / LOGS_DIR / "error.txt"
-    write_text(log, str(error))
+    see = write_error_log(job.stage_dir, str(error))
     failures = list(getattr(error, "worker_failures", {}).values())
     causes = [getattr(failure, "cause", failure) for failure in failures]
     for cause in causes:
@@ -200,12 +200,13 @@ def _explain(error: Exception, job: TrainJob) -> AlignrayError:
     last = (str(causes[0] if causes else error).strip().splitlines() or ["unknown"])[-1]
     stall = job.stage_dir / LOGS_DIR / STALL_NAME
     if stall.is_file():
-        last, log = (read_json(stall)[name] for name in ("cause", "stacks"))
+        last, stacks = (read_json(stall)[name] for name in ("cause", "stacks"))
+        see = f"see {stacks}"
     return TrainingError(
         str(job.stage_dir),
         f"training failed ({last[:300]})",
         "",
-        f"see {log}; run again to go on from the newest checkpoint",
+        f"{see}; run again to go on from the newest checkpoint",
     )
 
 

@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alignray.config.dpo import DPOStageConfig
-from alignray.durable import make_directory, write_bytes, write_text
+from alignray.durable import make_directory, write_bytes
 from alignray.errors import AlignrayError, StorageError, TrainingError, find_error_line
 from alignray.models import compute_model_identity
-from alignray.training.job import LOGS_DIR
+from alignray.training.error_log import write_error_log
 from alignray.training.pair_layout import choose_layout
 from alignray.training.rows.encoding import Row
 
@@ -145,15 +145,13 @@ def _explained(stage_dir: Path) -> Iterator[None]:
     except Exception as error:  # the boundary: Ray Data's errors have no common base class
         if isinstance(error, AlignrayError) and not isinstance(error, ray.exceptions.RayError):
             raise
-        log = stage_dir / LOGS_DIR / "error.txt"
-        make_directory(log.parent)
-        write_text(log, str(error))
+        see = write_error_log(stage_dir, str(error))
         line = find_error_line(str(error)) or type(error).__name__
         raise TrainingError(
             str(stage_dir),
             f"the reference model's scores were not computed ({line[:300]})",
             "",
-            f"see {log}; run again to go on from the scores that are there",
+            f"{see}; run again to go on from the scores that are there",
         ) from error
 
 
