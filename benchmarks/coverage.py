@@ -1,7 +1,7 @@
 """Coverage: how often the 95 % intervals that we print hold the truth, by simulation.
 
-Claim: 95 % +- 1, on average over the cases of each row, with 50 rows and with 200. `low` and `high`
-are the cases with the least and the most. Beside some, the interval that it replaced.
+Claim: 95 % +- 1, on average over the cases of each row, with 50 rows and with 200 (alpha by
+squared differences: from 200 on). In brackets the cases with the least and the most. Beside some, the interval that it replaced.
 
     python -m benchmarks.coverage [--samples 2000] [--json FILE]
 

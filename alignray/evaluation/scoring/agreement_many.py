@@ -10,7 +10,7 @@ with two labels or more. Alpha's `level` is the distance of two labels: `nominal
 
 Intervals are a bootstrap over rows; the scale runs from no agreement at all (P_o = 0, every pair of
 labels as far apart as the labels go) to 1. From 50 rows on; alpha by squared differences holds at
-94 % there, and at 95 % from 200 on.
+93.6 % there, and at 95 % +- 1 from 200 on.
 
 Sources: Fleiss, Psychol. Bull. 76 (1971) 378; Krippendorff, Content Analysis (2004), ch. 11. An
 ordinal distance is that of mid-ranks, which is Krippendorff's sum over the labels between.
