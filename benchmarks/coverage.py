@@ -1,7 +1,8 @@
 """Coverage: how often the 95 % intervals that we print hold the truth, by simulation.
 
 Claim: 95 % +- 1, on average over the cases of each row, with 50 rows and with 200 (alpha by
-squared differences: from 200 on). In brackets the cases with the least and the most. Beside some, the interval that it replaced.
+squared differences: from 200 on). In brackets the cases with the least
+and the most; in round ones what an interval replaced, or the test that goes with it.
 
     python -m benchmarks.coverage [--samples 2000] [--json FILE]
 
