@@ -24,6 +24,8 @@ C = TypeVar("C", bound=Config)
 
 _BOUND_WORDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 _LONGEST_VALUE = 80
+_MOST_LISTED = 6
+"""Keys that an error lists; of more, it points to the help."""
 
 
 def load_config(cls: type[C], path: str | None, overrides: Sequence[str]) -> C:
@@ -201,8 +203,12 @@ def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigE
         hint = f"did you mean `{beside[lower[near[0]]]}`?"
     elif place.variant:
         hint = f"not a key of {place.variant}"
-    else:
+    elif len(beside) <= _MOST_LISTED:
         hint = f"known here: {', '.join(beside)}"
+    else:
+        nearest = difflib.get_close_matches(leaf.lower(), lower, n=1, cutoff=0.3)
+        first = "".join(f"the nearest key is `{beside[lower[name]]}`; " for name in nearest)
+        hint = f"{first}--help of the verb lists all"
     return ConfigError(where, f"unknown key `{place.key}`", "", hint)
 
 

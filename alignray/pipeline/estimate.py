@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,11 @@ from alignray.config.base import StageConfig
 from alignray.config.evaluation import EvalConfig
 from alignray.config.ranking import RankConfig
 from alignray.config.sampling import PromptSelection, SampleConfig
+from alignray.config.sft import SFTStageConfig
 from alignray.config.training import DatasetPart, TrainingConfig
 from alignray.fingerprint import RECORD_NAME
+from alignray.sources import splits_long_dialogues
+from alignray.sources.registry import find_source
 
 _COUNTED_BYTES = 256 * 1024 * 1024
 _CRITERIA = 2
@@ -111,18 +114,28 @@ def _estimate_rank(config: RankConfig, above: Estimate) -> Estimate:
 
 
 def _estimate_training(config: TrainingConfig, above: Mapping[str, Estimate]) -> Estimate:
-    rows = _count_mixture(config, above)
+    counts = [_count_part(part, above) for part in config.list_datasets()]
+    splits = isinstance(config, SFTStageConfig)
+    grows = [splits and splits_long_dialogues(part.dataset) for part in config.list_datasets()]
+    bounds = [None if more else count for count, more in zip(counts, grows, strict=True)]
+    rows = _bound_mixture(config, bounds)
     if config.max_steps is not None:
         return Estimate(rows, note=f"{config.max_steps} steps")
-    if rows is None:
+    if rows is not None:
+        return Estimate(rows, note=f"at most {_count_steps(config, rows)} steps")
+    whole = _bound_mixture(config, counts)
+    if whole is None:
         return Estimate()
-    steps = math.ceil(rows / config.train_batch_size) * config.num_train_epochs
-    return Estimate(rows, note=f"at most {math.ceil(steps)} steps")
+    steps = _count_steps(config, whole)
+    return Estimate(note=f"at least {steps} steps if no row is left out: long dialogues are split")
 
 
-def _count_mixture(config: TrainingConfig, above: Mapping[str, Estimate]) -> int | None:
+def _count_steps(config: TrainingConfig, rows: int) -> int:
+    return math.ceil(math.ceil(rows / config.train_batch_size) * config.num_train_epochs)
+
+
+def _bound_mixture(config: TrainingConfig, counts: Sequence[int | None]) -> int | None:
     """Most rows of an epoch; how far interleaving goes before it ends is drawn."""
-    counts = [_count_part(part, _find(part.dataset, above).rows) for part in config.list_datasets()]
     known = [count for count in counts if count is not None]
     is_sum = config.mixing_strategy == "concatenate" and len(known) == len(counts)
     bounds = [sum(known)] if is_sum else []
@@ -131,8 +144,10 @@ def _count_mixture(config: TrainingConfig, above: Mapping[str, Estimate]) -> int
     return min(bounds, default=None)
 
 
-def _count_part(part: DatasetPart, rows: int | None) -> int | None:
-    """Most rows of a part: its share of the source's, and at most max_rows."""
+def _count_part(part: DatasetPart, above: Mapping[str, Estimate]) -> int | None:
+    """Most rows of its source that a part takes: its share of them, and at most max_rows."""
+    name = find_source(part.dataset)[1] if splits_long_dialogues(part.dataset) else part.dataset
+    rows = _find(name, above).rows
     if rows is None:
         return part.max_rows
     share = int(part.fraction * rows)

@@ -68,6 +68,11 @@ def test_empty_value_is_null_and_no_is_text():
         ([*FAKE, "sampling.N=3"], "unknown key `sampling.N`; did you mean `sampling.n`?"),
         ([*FAKE, "samplin.n=3"], "unknown key `samplin`; did you mean `sampling`?"),
         ([*FAKE, "engine.tokens_per_respons=3"], "did you mean `engine.tokens_per_response`?"),
+        (
+            [*FAKE, "lr=3"],
+            "unknown key `lr`; the nearest key is `pool`; --help of the verb lists all",
+        ),
+        ([*FAKE, "@@=3"], "unknown key `@@`; --help of the verb lists all"),
         ([*FAKE, "engine.zzz=3"], "unknown key `engine.zzz`; not a key of engine.type=fake"),
         (
             [*FAKE, "engine.model_name_or_path=x"],

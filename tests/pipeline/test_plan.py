@@ -112,6 +112,16 @@ def test_all_parts_of_a_mixture_are_counted(tmp_path, parts, fields, rows):
     assert (estimate.rows, estimate.note) == (rows, steps)
 
 
+def test_dialogues_that_are_split_give_no_upper_bound(tmp_path):
+    (tmp_path / "a.jsonl").write_text("{}\n" * 10)
+    names = {"output_dir": "o", "model_name_or_path": "m", "train_batch_size": 8}
+    names["dataset"] = f"sharegpt:{tmp_path}/a.jsonl"
+    note = "at least 2 steps if no row is left out: long dialogues are split"
+    assert estimate_stage(SFTStageConfig(**names), {}) == Estimate(note=note)
+    limited = estimate_stage(SFTStageConfig(**names, max_samples=40), {})
+    assert limited == Estimate(40, note="at most 5 steps")
+
+
 def test_a_single_data_set_is_a_mixture_of_one(tmp_path):
     source = tmp_path / "a.jsonl"
     source.write_text("{}\n" * 10)
