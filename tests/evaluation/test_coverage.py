@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.coverage import ROWS, measure_row
 
+pytestmark = pytest.mark.heavy
 SAMPLES = {"tau-b: bootstrap": 200, "alpha ordinal: bootstrap": 200}
 """Else 400, of which a bootstrap takes a tenth."""
 

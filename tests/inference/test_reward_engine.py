@@ -15,6 +15,7 @@ from alignray.inference.reward_engine import RewardEngine
 from alignray.inference.supervisor import Supervisor
 from tests.inference.reward_models import build_deberta, build_llama, build_pair_tokenizer
 
+pytestmark = pytest.mark.heavy
 WORDS = ["tea", "lock", "sea", "stone", "glass", "bird", "road", "lamp", "wind", "paper"]
 
 

@@ -9,9 +9,12 @@ from tests.reports.hostile import HOSTILE
 from tests.reports.made_up import write_run
 from tests.reports.test_hostile import write_hostile_run
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"
-)
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"
+    ),
+]
 WIDTHS = (1280, 390)
 
 

@@ -21,6 +21,10 @@ PAGE_TAGS = {
 }  # fmt: skip
 
 
+NUMBERS = [
+    pytest.param(number, marks=[pytest.mark.heavy] if len(text) > 100_000 else [])
+    for number, text in enumerate(HOSTILE)
+]
 KEYS = {"plain", "risky", "unreadable", "no label"}
 """Names that are keys of the metrics, too."""
 
@@ -61,7 +65,7 @@ def write_hostile_run(run, text):
     return run
 
 
-@pytest.mark.parametrize("number", range(len(HOSTILE)))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_nothing_runs_is_fetched_or_linked_wherever_the_text_stands(tmp_path, number):
     run = write_hostile_run(tmp_path / "run", HOSTILE[number])
     _, page = build_report(run, ReportConfig(examples=1))
