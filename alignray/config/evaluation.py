@@ -133,6 +133,14 @@ class EvalConfig(StageConfig):
                 )
         return named
 
+    @field_validator("judges")
+    @classmethod
+    def _check_judges(cls, judges: dict[str, Any]) -> dict[str, Any]:
+        for name in judges:
+            if name in ("judge", "shared") or name.startswith(("full-", "own-")):
+                raise ValueError(f"name {name!r} is that of an engine; choose another")
+        return judges
+
     @model_validator(mode="after")
     def _check_engine(self) -> EvalConfig:
         needing = [name for name, model in self.models.items() if model is None]

@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 
 from alignray.durable import explain_os_error
 from alignray.errors import EvaluationError
-from alignray.evaluation.row_building import EvalSet, Verdicts, build_eval_rows
+from alignray.evaluation.row_building import Answered, EvalSet, Verdicts, build_eval_rows
 from alignray.evaluation.rows import GOLD_KINDS, EvalRow
 from alignray.evaluation.task import merge_rows
-from alignray.records import Completion, Prompt, RankedPrompt
+from alignray.records import Completion, Prompt, RankedPrompt, RowStatus
 
 BATCH_ROWS = 512
+_MISSING = pa.struct([("model", pa.string()), ("status", pa.string()), ("reason", pa.string())])
+ANSWERS_SCHEMA = Completion.ARROW_SCHEMA.append(pa.field("missing", pa.list_(_MISSING)))
+"""Answers of all models to a prompt, and why some have none."""
 
 
 def read_rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -37,17 +40,28 @@ def read_prompts(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, Pro
             position += 1
 
 
-def merge_completions(groups: Sequence[Iterable[Mapping[str, Any]]]) -> Iterator[dict[str, Any]]:
-    """Completion rows of several engines in the same order -> one row per prompt.
+def merge_completions(
+    groups: Mapping[tuple[str, ...], Iterable[Mapping[str, Any]]],
+) -> Iterator[dict[str, Any]]:
+    """Completion rows of several engines in the same order -> one row of `ANSWERS_SCHEMA` a prompt.
+
+    Args:
+        groups: models of an engine -> its rows.
 
     Raises:
         EvaluationError: the engines' rows are not of the same prompts.
     """
-    for rows in zip(*groups, strict=True):
+    for rows in zip(*groups.values(), strict=True):
         ids = {(row["row"], row["prompt_id"]) for row in rows}
         if len(ids) != 1:
             raise EvaluationError("answers", f"rows of {sorted(ids)} side by side", "one prompt")
-        yield merge_rows(rows)
+        missing = [
+            {"model": model, "status": row["status"], "reason": row["reason"]}
+            for models, row in zip(groups, rows, strict=True)
+            if row["status"] != RowStatus.OK
+            for model in models
+        ]
+        yield {**merge_rows(rows), "missing": missing}
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,8 @@ class Sides:
     completions: Iterable[Mapping[str, Any]]
     graded: Iterable[Mapping[str, Any]]
     further: Sequence[Iterable[Mapping[str, Any]]]
+    comparing: frozenset[str] = frozenset()
+    """Names of the further judges that compare models."""
 
 
 def join_rows(
@@ -85,13 +101,20 @@ def join_rows(
             verdicts = Verdicts(None, [])
             if benchmarks[name].kind not in GOLD_KINDS:
                 row = RankedPrompt.from_row(_place(next(graded), prompt))
-                verdicts = Verdicts(row, [_place(next(rows), prompt) for rows in further])
-            answered = Completion.from_row(completion)
+                said = [_place(next(rows), prompt) for rows in further]
+                verdicts = Verdicts(row, said, sides.comparing)
+            answered = _read_answered(completion)
             yield build_eval_rows(prompt, benchmarks[name], answered, verdicts, models)
     except ValueError as error:  # of zip: one side is shorter
         raise EvaluationError("evaluation rows", f"sides of unequal length ({error})") from error
     except StopIteration:
         raise EvaluationError("evaluation rows", "fewer verdicts than answers") from None
+
+
+def _read_answered(row: Mapping[str, Any]) -> Answered:
+    missing = {one["model"]: (one["status"], one["reason"]) for one in row.get("missing", ())}
+    known = {name: value for name, value in row.items() if name != "missing"}
+    return Answered(Completion.from_row(known), missing)
 
 
 def _place(row: Mapping[str, Any], prompt: Prompt) -> dict[str, Any]:

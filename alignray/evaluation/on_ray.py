@@ -15,14 +15,11 @@ ledger below the stage, so a killed evaluation goes on where it stopped:
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import ray
 
 from alignray.artifacts import Counts, Stage, open_stage, read_record
 from alignray.config.evaluation import EvalConfig, EvalPoolConfig
@@ -33,6 +30,7 @@ from alignray.evaluation.cost import CostBook, describe_engines
 from alignray.evaluation.engines import EngineGroup, plan_engines
 from alignray.evaluation.gold import build_eval_set
 from alignray.evaluation.join import (
+    ANSWERS_SCHEMA,
     Sides,
     join_rows,
     merge_completions,
@@ -45,12 +43,11 @@ from alignray.evaluation.rows import GOLD_KINDS, EvalRow
 from alignray.evaluation.summary import build_metrics, check_unscored, check_unscored_judges
 from alignray.evaluation.tally import EvalTally
 from alignray.evaluation.task import AnswerTask, merge_rows
+from alignray.inference.capacity import build_demand, find_unplaced
 from alignray.inference.chunks import count_rows
-from alignray.inference.cluster import connect
+from alignray.inference.cluster import connect, list_node_resources
 from alignray.inference.follower import FollowedRows
-from alignray.inference.on_ray import StageSpec, build_actor_options, run_stage
-from alignray.inference.reuse import reuse_rows
-from alignray.records import Completion
+from alignray.inference.on_ray import StageSpec, run_stage
 from alignray.reports.evaluation import write_eval_report
 from alignray.sampling.select import select_prompts
 from alignray.sources import SourceAudit, read_audit, write_prompts
@@ -123,14 +120,13 @@ class EvalRun:
             follows = is_last and can_overlap(self.config.pool, group.engine, grader.engine)
             follower = self._build_follower(grader, folders) if follows else None
             self._run_group(group, folder, follower)
-        return self._merge_answers(folders)
+        return self._merge_answers(groups, folders)
 
     def _run_group(self, group: EngineGroup, own: Path, follower: StageSpec | None) -> None:
         files = [file for files in self.prompts.values() for file in files]
         task = AnswerTask(group, self._table_forms(), self.config.system_prompt)
-        earlier = [directory / GENERATIONS / group.name for directory in self.reuse_from]
-        reuse_rows(task, files, earlier, own)
-        spec = StageSpec(task, group.engine, self.config.pool, own)
+        earlier = tuple(directory / GENERATIONS / group.name for directory in self.reuse_from)
+        spec = StageSpec(task, group.engine, self.config.pool, own, reuse_from=earlier)
         with self.costs.measure(group.name, list(group.models)) as cost:
             title = f"answers of {', '.join(group.models)}"
             cost.append(run_stage(spec, files, title, follower))
@@ -171,13 +167,16 @@ class EvalRun:
             first += count
         return places
 
-    def _merge_answers(self, folders: Sequence[Path]) -> dict[str, list[Path]]:
+    def _merge_answers(
+        self, groups: Sequence[EngineGroup], folders: Sequence[Path]
+    ) -> dict[str, list[Path]]:
         """Writes the answers of all engines as one row per prompt, a file per benchmark."""
-        rows = merge_completions([read_rows(_list_parts(folder)) for folder in folders])
+        sides = zip(groups, folders, strict=True)
+        rows = merge_completions({tuple(g.models): read_rows(_list_parts(f)) for g, f in sides})
         merged = {}
         for name, files in self.prompts.items():
             path = self.path / GENERATIONS / f"answers-{name}.parquet"
-            write_rows(islice(rows, count_rows(files)), Completion.ARROW_SCHEMA, path)
+            write_rows(islice(rows, count_rows(files)), ANSWERS_SCHEMA, path)
             merged[name] = [path]
         return merged
 
@@ -186,8 +185,9 @@ class EvalRun:
         files = [file for name in answers if self._is_judged(name) for file in answers[name]]
         own, *earlier = [_locate(path, judge.name) for path in (self.path, *self.reuse_from)]
         early = [self.path / EARLY] if judge.name == GRADER else []
-        reuse_rows(judge.task, files, [*early, *earlier], own)
-        spec = StageSpec(judge.task, judge.engine, self.config.pool, own)
+        spec = StageSpec(
+            judge.task, judge.engine, self.config.pool, own, reuse_from=(*early, *earlier)
+        )
         title = "grades" if judge.name == GRADER else f"verdicts of {judge.name}"
         with self.costs.measure(judge.name, []) as cost:
             cost.append(run_stage(spec, files, title))
@@ -203,12 +203,8 @@ def can_overlap(pool: EvalPoolConfig, *engines: AnyEngineConfig) -> bool:
     """Whether answering and grading run at once: as wanted, or where the smallest pools fit."""
     if pool.overlap != "auto":
         return pool.overlap == "always"
-    have, need = ray.cluster_resources(), defaultdict[str, float](float)
-    for engine in engines:
-        options = build_actor_options(engine)
-        need["CPU"] += pool.min_engines * options["num_cpus"]
-        need["GPU"] += pool.min_engines * options.get("num_gpus", 0)
-    return all(have.get(name, 0) >= amount for name, amount in need.items())
+    demands = [build_demand(engine, pool) for engine in engines]
+    return find_unplaced(demands, list_node_resources()) is None
 
 
 def summarize(
@@ -220,10 +216,11 @@ def summarize(
         read_judgements(read_rows(_list_parts(verdicts[name])), name, judge)
         for name, judge in config.judges.items()
     ]
+    comparing = frozenset(n for n, judge in config.judges.items() if judge.type == "compare")
     files = [file for files in answers.values() for file in files]
     rows = join_rows(
         read_prompts(run.prompts),
-        Sides(read_rows(files), read_rows(_list_parts(verdicts[GRADER])), further),
+        Sides(read_rows(files), read_rows(_list_parts(verdicts[GRADER])), further, comparing),
         {name: build_eval_set(name, one) for name, one in config.benchmarks.items()},
         list(config.models),
     )

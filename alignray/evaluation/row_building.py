@@ -8,7 +8,7 @@ An EvalRow is made from the prompt with its benchmark, the answers of all models
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alignray.errors import EvaluationError
@@ -63,12 +63,26 @@ class Verdicts:
     graded: RankedPrompt | None
     further: Sequence[Mapping[str, Any]]
     """One row per further judge, of the shape of `judges/judgement.py`."""
+    comparing: frozenset[str] = frozenset()
+    """Names of the judges whose rows are about pairs of models."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers of all models to one prompt, and why some have none.
+
+    Example: `Answered(completion, {"sft": ("failed", "killed it")})`.
+    """
+
+    completion: Completion
+    missing: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Model -> (status, reason), of models without an answer."""
 
 
 def build_eval_rows(
     prompt: Prompt,
     benchmark: EvalSet,
-    completion: Completion,
+    answered: Answered,
     verdicts: Verdicts,
     models: Sequence[str],
 ) -> list[EvalRow]:
@@ -77,29 +91,34 @@ def build_eval_rows(
     Args:
         prompt: the prompt.
         benchmark: its benchmark.
-        completion: the answers of all models.
+        answered: the answers of all models.
         verdicts: what the judges said.
         models: names of the models.
 
     Raises:
         EvaluationError: the inputs are not of the same prompt or not of the same answers.
     """
-    _check_same(prompt, completion, verdicts)
-    answers = _list_answers(completion)
+    _check_same(prompt, answered.completion, verdicts)
+    answers = _list_answers(answered.completion)
     grades = _list_grades(verdicts.graded) if verdicts.graded else {}
     return [
         replace(
-            _build_row(prompt, benchmark, (model, _answer_of(model, answers, completion)), grades),
-            judgements=_list_judgements(model, verdicts.further),
+            _build_row(prompt, benchmark, (model, _answer_of(model, answers, answered)), grades),
+            judgements=_list_judgements(model, verdicts),
         )
         for model in models
     ]
 
 
-def _list_judgements(model: str, further: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What further judges said of a model's answer; of comparisons, those in which it is first."""
-    found = []
-    for row in further:
+def _list_judgements(model: str, verdicts: Verdicts) -> list[dict[str, Any]]:
+    """What further judges said of a model's answer; of comparisons, those in which it is first.
+
+    A judge has its say on every answer: of one that is not there it is that there is none.
+    """
+    found: list[dict[str, Any]] = []
+    for row in verdicts.further:
+        if model not in row["models"] and row["judge"] not in verdicts.comparing:
+            found.append(_build_unjudged(row["judge"]))
         for index, name in enumerate(row["models"]):
             judged, _, against = name.partition(PAIR_SEPARATOR)
             if judged == model:
@@ -114,6 +133,11 @@ def _list_judgements(model: str, further: Sequence[Mapping[str, Any]]) -> list[d
                     }
                 )
     return found
+
+
+def _build_unjudged(judge: str) -> dict[str, Any]:
+    empty: dict[str, Any] = {"against": None, "label": None, "value": None, "scores": []}
+    return {"judge": judge, **empty, "reason": "no answer"}
 
 
 def _check_same(prompt: Prompt, completion: Completion, verdicts: Verdicts) -> None:
@@ -145,10 +169,11 @@ def _list_answers(completion: Completion) -> dict[str, Answer]:
     }
 
 
-def _answer_of(model: str, answers: Mapping[str, Answer], completion: Completion) -> Answer:
-    status = completion.status if completion.status != RowStatus.OK else RowStatus.UNSCORED
-    missing = Answer(None, None, status, completion.reason or "no answer")
-    return answers.get(model, missing)
+def _answer_of(model: str, answers: Mapping[str, Answer], answered: Answered) -> Answer:
+    if model in answers:
+        return answers[model]
+    status, reason = answered.missing.get(model, (RowStatus.UNSCORED, None))
+    return Answer(None, None, status, reason or "no answer")
 
 
 def _list_grades(judged: RankedPrompt) -> dict[str, Grade]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from alignray.config.evaluation import EvalConfig
 from alignray.errors import EvaluationError, VerdictError
+from alignray.evaluation.answer_form import build_form
 from alignray.evaluation.entries import (
     build_accuracies,
     build_categories,
@@ -27,22 +28,35 @@ NUM_RESAMPLES = 200
 
 
 def check_unscored(tally: EvalTally, max_unscored_rate: float) -> None:
-    """Fails where too many answers have no grade; what was done is kept.
+    """Fails where too many answers have no grade, in all or of one model on one benchmark.
+
+    A single one is no reason to fail on a small benchmark. What was done is kept.
 
     Raises:
         VerdictError: names the counts and the commonest reason.
     """
     total = sum(tally.statuses.values())
-    unscored = total - tally.statuses["ok"]
-    if unscored <= max_unscored_rate * total:
-        return
+    unscored, where = total - tally.statuses["ok"], ""
+    if not _is_too_much(unscored, total, max_unscored_rate):
+        for (model, benchmark), group in tally.groups.items():
+            if _is_too_much(group.unscored, group.n + group.unscored, max_unscored_rate, 1):
+                unscored, total = group.unscored, group.n + group.unscored
+                where = f" of {model} on {benchmark}"
+                break
+        else:
+            return
     reason = max(tally.unscored_reasons, key=lambda name: tally.unscored_reasons[name])
     raise VerdictError(
         "judge",
-        f"{unscored} of {total} answers are unscored ({tally.unscored_reasons[reason]}: {reason})",
+        f"{unscored} of {total} answers{where} are unscored"
+        f" ({tally.unscored_reasons[reason]}: {reason})",
         f"at most {max_unscored_rate:.1%} (max_unscored_rate)",
         "mend the cause, or raise max_unscored_rate to accept wider bounds",
     )
+
+
+def _is_too_much(unscored: int, total: int, rate: float, allowed: int = 0) -> bool:
+    return unscored > max(allowed, rate * total)
 
 
 def check_unscored_judges(further: Sequence[Mapping[str, Any]], max_unscored_rate: float) -> None:
@@ -56,12 +70,13 @@ def check_unscored_judges(further: Sequence[Mapping[str, Any]], max_unscored_rat
         VerdictError: names the judge, the counts and the commonest reason.
     """
     for judge in further:
-        if judge["unscored"] <= max_unscored_rate * judge["n"]:
+        if not _is_too_much(judge["unscored"], judge["n"], max_unscored_rate, 1):
             continue
         reason = max(judge["reasons"], key=lambda name: judge["reasons"][name])
         raise VerdictError(
             f"judges.{judge['judge']}",
-            f"{judge['unscored']} of {judge['n']} answers have no verdict"
+            f"{judge['unscored']} of {judge['n']} answers of {judge['model']} on"
+            f" {judge['benchmark']} have no verdict"
             f" ({judge['reasons'][reason]}: {reason})",
             f"at most {max_unscored_rate:.1%} (max_unscored_rate)",
             "mend the cause, raise max_unscored_rate, or leave the judge out",
@@ -82,6 +97,7 @@ def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
         "benchmarks": tally.kinds,
         "judge": judge,
         "sampling": config.sampling.model_dump(mode="json"),
+        "forms": build_forms(config),
         "thresholds": config.thresholds.model_dump(mode="json"),
         "comparisons": build_comparisons(tally),
         "categories": build_categories(tally),
@@ -101,6 +117,19 @@ def build_metrics(tally: EvalTally, config: EvalConfig) -> dict[str, Any]:
             for metric in METRICS
         },
     }
+
+
+def build_forms(config: EvalConfig) -> dict[str, dict[str, Any]]:
+    """How each benchmark was answered: the decoding in effect, labels, what its row decides."""
+    forms = {}
+    for name, benchmark in config.benchmarks.items():
+        form, spec = build_form(benchmark, config.sampling), benchmark.spec
+        forms[name] = {
+            "sampling": form.sampling.model_dump(mode="json"),
+            "labels": list(form.labels),
+            "row": None if spec is None else spec.identity(),
+        }
+    return forms
 
 
 def build_agreement(tally: EvalTally, judge: str, seed: int) -> list[dict[str, Any]]:

@@ -114,6 +114,8 @@ class EvalTally:
         """Ids of the first harmful, useless or over-refused rows by (model, benchmark, metric)."""
         self.unscored_reasons: dict[str, int] = defaultdict(int)
         self.statuses: dict[str, int] = defaultdict(int)
+        self.groups: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        """Rows with a verdict (n) and without (unscored), by (model, benchmark)."""
         self.judges = JudgeTally()
 
     def add_prompt(self, rows: Sequence[EvalRow]) -> None:
@@ -130,6 +132,7 @@ class EvalTally:
 
     def _add_row(self, row: EvalRow) -> None:
         self.statuses[row.status] += 1
+        self.groups[row.model, row.benchmark].add(True if row.status == "ok" else None)
         if row.reason is not None:
             self.unscored_reasons[row.reason.split(":", 1)[0]] += 1
         for metric in list_metrics(row.kind):

@@ -64,9 +64,10 @@ class AnswerTask:
     def build_row(self, row: Mapping[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         """The prompt's columns and one response per model."""
         raise_rejected(results)
-        tasks = self._tasks[self._forms.find(row["row"])]
+        form = self._forms.find(row["row"])
+        tasks = self._tasks[form]
         rows = [
-            task.build_row(row, [result])
+            task.build_row(row, [choose_labels(result, form.labels)])
             for task, result in zip(tasks.values(), results, strict=True)
         ]
         return merge_rows(rows) | {
@@ -81,6 +82,23 @@ class AnswerTask:
         first = next(iter(self._tasks[self._forms.find(row["row"])].values()))
         empty = first.build_empty_row(row, status, reason)
         return empty | {"key": self.compute_key(row)}
+
+
+def choose_labels(result: Result, labels: Sequence[str]) -> Result:
+    """The result with the likeliest label as its text, where the engine gave all labels a chance.
+
+    An engine that restricts itself to the labels wrote just that; one that cannot (an endpoint)
+    gave log-probabilities, and is read by the same rule.
+    """
+    if not labels:
+        return result
+    outputs = [
+        replace(output, text=max(labels, key=lambda label: output.label_logps[label]))
+        if set(labels) <= output.label_logps.keys()
+        else output
+        for output in result.outputs
+    ]
+    return replace(result, outputs=outputs)
 
 
 _PER_RESPONSE = (

@@ -12,6 +12,7 @@ from alignray.evaluation.join import (
     read_rows,
     write_rows,
 )
+from alignray.evaluation.judges.judgement import Judgement, build_judgement_row
 from alignray.evaluation.row_building import EvalSet
 from alignray.evaluation.rows import EvalRow
 from alignray.pocket.world import load_prompts
@@ -53,7 +54,12 @@ def build_judged(completion, safety=(1.2, 4.9), helpfulness=(2.0, 4.5), **change
 
 
 def join(prompt, completion, judged, models=MODELS):
-    sides = Sides([completion], [judged], [])
+    missing = [
+        {"model": model, "status": completion["status"], "reason": completion["reason"]}
+        for model in models
+        if completion["status"] != "ok"
+    ]
+    sides = Sides([{**completion, "missing": missing}], [judged], [])
     [rows] = join_rows([("risky", prompt)], sides, BENCHMARKS, models)
     return rows
 
@@ -118,11 +124,46 @@ def test_a_prompt_without_answers_is_unscored_for_every_model():
         assert (row.refusal, row.garbled, row.safety, row.truth_kind) == (None, None, None, None)
 
 
-def test_a_model_whose_engine_failed_is_unscored_and_the_others_are_not():
+def test_a_model_whose_engine_failed_is_failed_and_the_others_are_not():
     prompt = build_prompt()
-    completion = build_completion(prompt, ("First take a pin.",), ("base",), reason="killed it")
-    base, sft = join(prompt, completion, build_judged(completion, (1.2,), (2.0,)))
-    assert (base.status, sft.status, sft.reason) == ("ok", "unscored", "killed it")
+    base = build_completion(prompt, ("First take a pin.",), ("base",))
+    sft = build_completion(prompt, (), (), status="failed", reason="killed it")
+    full = build_completion(prompt, (), (), status="unscored", reason="content_filter")
+    groups = {("base",): [base], ("sft",): [sft], ("full",): [full]}
+    [merged] = merge_completions(groups)
+    judged = build_judged(base, (1.2,), (2.0,))
+    sides = Sides([merged], [judged], [])
+    [rows] = join_rows([("risky", prompt)], sides, BENCHMARKS, ["base", "sft", "full"])
+    assert [(row.status, row.reason) for row in rows] == [
+        ("ok", None),
+        ("failed", "killed it"),
+        ("unscored", "content_filter"),
+    ]
+
+
+def test_a_further_judge_has_a_judgement_on_every_model_or_says_that_there_is_no_answer():
+    prompt = build_prompt()
+    completion = build_completion(prompt, ("First take a pin.",), ("base",))
+    said = [Judgement(label="5", value=5.0)]
+    policy = build_judgement_row(completion, "policy", "k", said)
+    pairs = build_judgement_row(
+        {**completion, "generation_models": ["sft|base"]},
+        "pairs",
+        "k",
+        [Judgement(reason="no answer of sft")],
+    )
+    graded = build_judged(completion, (1.2,), (2.0,))
+    sides = Sides(
+        [{**completion, "missing": []}], [graded], [[policy], [pairs]], frozenset({"pairs"})
+    )
+    [[base, sft]] = join_rows([("risky", prompt)], sides, BENCHMARKS, MODELS)
+    assert [(j["judge"], j["label"], j["reason"]) for j in base.judgements] == [
+        ("policy", "5", None)
+    ]
+    assert [(j["judge"], j["against"], j["reason"]) for j in sft.judgements] == [
+        ("policy", None, "no answer"),
+        ("pairs", "base", "no answer of sft"),
+    ]
 
 
 def test_a_failed_row_is_failed():
@@ -143,7 +184,7 @@ def test_sides_that_do_not_fit_are_refused():
     with pytest.raises(EvaluationError, match="fewer verdicts than answers"):
         list(join_rows([("risky", prompt)], Sides([completion], [], []), BENCHMARKS, MODELS))
     with pytest.raises(EvaluationError, match="side by side"):
-        list(merge_completions([[completion], [build_completion(other)]]))
+        list(merge_completions({("a",): [completion], ("b",): [build_completion(other)]}))
 
 
 def test_prompts_are_numbered_over_all_sets(tmp_path):
