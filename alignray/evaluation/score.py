@@ -17,7 +17,7 @@ from typing import Any
 
 from alignray.config.base import Config
 from alignray.config.loading import load_config, suggest
-from alignray.errors import ConfigError, SourceError
+from alignray.errors import ConfigError, EvaluationError, SourceError
 from alignray.evaluation.scoring.score import Score, ScoreReport
 from alignray.reports.table import format_table
 
@@ -39,8 +39,15 @@ class Scorer:
         return options
 
     def score(self, files: Sequence[Path], options: Config) -> ScoreReport:
-        """Reads the files and computes."""
+        """Reads the files and computes.
+
+        Raises:
+            EvaluationError: there is no score: nothing computed is no success.
+        """
         report: ScoreReport = self._load().score_files(files, options)
+        if not report.scores:
+            where = ", ".join(map(str, files))
+            raise EvaluationError(where, f"no scored rows for {self.name}", "at least one")
         return report
 
     def _load(self) -> Any:

@@ -201,7 +201,8 @@ def _compute_stderr(entry: Entry) -> float | str:
     for name in ("standard_error", "stderr"):
         if is_number(entry.get(name)):
             return float(entry[name])
-    k, n, value = entry.get("k"), entry.get("n"), entry["value"]
+    k, n = entry.get("k"), entry.get("n")
+    value = entry.get("exact", entry["value"])  # the value itself may be rounded
     if k is not None and n and n > 1:
         scale = value / (k / n) if k else 1.0
         return float(scale * math.sqrt(k / n * (1 - k / n) / (n - 1)))

@@ -97,10 +97,10 @@ def _read_labels(where: str, row: Mapping[str, Any]) -> ModerationRow:
         name: read_flag(where, row, letter) if letter in row else None
         for letter, name in LABELS.items()
     }
-    return ModerationRow(where, _find_id(row), _combine(categories), categories)
+    return ModerationRow(where, _find_id(row), combine_categories(categories), categories)
 
 
-def _combine(categories: Mapping[str, bool | None]) -> bool | None:
+def combine_categories(categories: Mapping[str, bool | None]) -> bool | None:
     """Whether any category is a yes, where all are known.
 
     One yes would be enough to know, but a text without one is then never known: the rate would be

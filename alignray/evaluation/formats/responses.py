@@ -46,7 +46,8 @@ class Response:
 
 
 def read_responses(path: Path, column: str | None = None) -> list[Response]:
-    """The responses of a file; a list in the column counts as that many responses.
+    """The responses of a file; a list in the column counts as that many responses, an empty
+    one as one that is missing.
 
     Args:
         path: the file.
@@ -64,7 +65,8 @@ def read_responses(path: Path, column: str | None = None) -> list[Response]:
             )
         model = next((str(row[key]) for key in _MODEL_COLUMNS if row.get(key)), path.stem)
         for text in _split_cell(where, column, row[column]):
-            responses.append(Response(where, model, text, not is_attack or text is not None))
+            submitted = not is_attack or row[column] is not None
+            responses.append(Response(where, model, text, submitted))
     if not responses:
         raise SourceError(str(path), "no rows", "at least one response")
     return responses
@@ -139,7 +141,7 @@ def _find_column(where: str, row: Row) -> str:
 
 def _split_cell(where: str, column: str, cell: object) -> list[str | None]:
     texts: list[str | None] = []
-    for text in cell if isinstance(cell, list) else [cell]:
+    for text in (cell or [None]) if isinstance(cell, list) else [cell]:
         if text is not None and not isinstance(text, str):
             raise SourceError(where, f"`{column}` is {type(text).__name__}", "text or null")
         texts.append(text)

@@ -11,7 +11,11 @@ from pydantic import Field
 from alignray.config.base import Config
 from alignray.errors import SourceError
 from alignray.evaluation.formats.columns import name_models
-from alignray.evaluation.formats.moderation import ModerationRow, read_moderation
+from alignray.evaluation.formats.moderation import (
+    ModerationRow,
+    combine_categories,
+    read_moderation,
+)
 from alignray.evaluation.scoring.moderation import (
     Outcome,
     score_flag_rate,
@@ -58,12 +62,17 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
 
 
 def _apply_threshold(rows: list[ModerationRow], options: Options) -> list[ModerationRow]:
+    """Verdicts by the threshold; over all, None where a category that others have is missing."""
     if options.threshold is None:
         return rows
+    names = dict.fromkeys(name for row in rows for name in row.scores)
     flagged = []
     for row in rows:
-        known = {name: score >= options.threshold for name, score in row.scores.items()}
-        decided = any(known.values()) if known else None
+        known: dict[str, bool | None] = {
+            name: row.scores[name] >= options.threshold if name in row.scores else None
+            for name in names
+        }
+        decided = combine_categories(known) if known else None
         flagged.append(ModerationRow(row.where, row.id, decided, known, row.scores))
     return flagged
 

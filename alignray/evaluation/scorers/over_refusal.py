@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alignray.config.base import Config
-from alignray.errors import SourceError
+from alignray.errors import EvaluationError, SourceError
 from alignray.evaluation.formats.xstest import LabelledRow, read_labelled_rows
 from alignray.evaluation.scoring import over_refusal
 from alignray.evaluation.scoring.over_refusal import HUMAN, RULE
@@ -34,7 +34,7 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
 
     Raises:
         SourceError: a file of another shape, or files that contradict each other.
-        EvaluationError: a label without a single value.
+        EvaluationError: a label without a single value; neither labels nor completions.
     """
     scores: list[Score] = []
     notes: list[str] = []
@@ -46,8 +46,12 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
             notes += _check_rule(model, rows)
         else:
             rows, columns = _label_by_rule(rows), [*columns, RULE]
+        by_label = [score for name in columns for score in _score_column(place, name, rows)]
+        if not by_label:
+            where = f"over-refusal of {model}"
+            raise EvaluationError(where, f"no scored rows ({len(rows)} unscored)", "at least one")
+        scores += by_label
         for column in columns:
-            scores += _score_column(place, column, rows)
             details["classes"] += _count_sets(model, column, rows)
             details["by_type"] += _count_types(model, column, rows)
         scores += _score_agreements(place, columns, rows)

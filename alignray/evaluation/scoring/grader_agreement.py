@@ -54,6 +54,7 @@ TAU = Measure(
     _SHARED + " The order alone.",
 )
 _SEED, _RESAMPLES = 0, 200
+_BOOTSTRAP = "bootstrap over rows, Wilson interval by effective rows"
 
 Pair = tuple[float | None, float | None]
 
@@ -90,8 +91,8 @@ def score_grader_agreement(place: Place, pairs: Sequence[Pair]) -> Iterator[Scor
     whole = ([round(grade) for grade in first], [round(grade) for grade in second])
     ways: list[tuple[Measure, Callable[[], Estimate], str]] = [
         (PERCENT, lambda: estimate_agreement(*whole), "Wilson interval"),
-        (KAPPA, lambda: estimate_kappa(*whole), "large-sample interval of kappa"),
-        (TAU, lambda: estimate_tau_b(first, second, _SEED, _RESAMPLES), "bootstrap interval"),
+        (KAPPA, lambda: estimate_kappa(*whole), "Wilson interval by effective rows"),
+        (TAU, lambda: estimate_tau_b(first, second, _SEED, _RESAMPLES), _BOOTSTRAP),
     ]
     for measure, estimate, method in ways:
         try:

@@ -66,14 +66,18 @@ def score_pandalm_rule(
     verdicts: Mapping[str, str | None],
     classes: Sequence[str],
 ) -> dict[str, float]:
-    """Accuracy and macro precision, recall and F1 by the publisher's rule; all rows with a vote."""
+    """Accuracy and macro precision, recall and F1 by the publisher's rule; all rows with a vote.
+
+    The means are over the classes that occur in gold or verdicts.
+    """
     counts = np.zeros((len(classes), len(classes)))
     for id_, labels in votes.items():
         known = [label for label in labels if label is not None]
         if known and id_ in verdicts:
             gold = take_majority(known) or Counter(known).most_common(1)[0][0]
             counts[classes.index(gold), classes.index(verdicts[id_] or "0")] += 1
-    precision, recall, f1 = (float(x) for x in compute_macro(counts.ravel()))
+    used = counts.sum(axis=0) + counts.sum(axis=1) > 0  # as scikit-learn has it
+    precision, recall, f1 = (float(x) for x in compute_macro(counts[used][:, used].ravel()))
     accuracy = float(np.trace(counts) / counts.sum())
     return {"accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1}
 

@@ -159,3 +159,10 @@ def test_one_file_holds_one_model_and_each_metric_once():
         build_results([entries[0], entries[0]])
     with pytest.raises(SourceError, match="expected one"):
         build_results([])
+
+
+def test_the_standard_error_is_of_the_value_before_rounding():
+    entry = score_rate(PERCENT, Place("m", "b"), [True] + [False] * 299, 100).to_entry()
+    entry |= {"value": 0, "exact": 100 / 300}
+    error = build_results([entry])["results"]["b"]["HmR_stderr,none"]
+    assert error == pytest.approx(100 * math.sqrt(1 / 300 * 299 / 300 / 299))

@@ -41,7 +41,8 @@ def test_columns_by_their_usual_names_or_by_option(tmp_path):
 
 def test_a_list_of_generations_is_that_many_responses(tmp_path):
     file = write(tmp_path / "a.json", [{"generations": ["x", "y"]}, {"generations": []}])
-    assert [response.text for response in read_responses(file)] == ["x", "y"]
+    found = [(response.text, response.submitted) for response in read_responses(file)]
+    assert found == [("x", True), ("y", True), (None, True)]  # an empty list is a missing one
 
 
 def test_behaviours_of_an_artifact(tmp_path):
@@ -55,7 +56,6 @@ def test_behaviours_of_an_artifact(tmp_path):
     [
         ([{"response": 3}], "`response` is int"),
         ([{"response": "x"}, {"answer": "y"}], "a.json[1]: no `response` among answer"),
-        ([{"responses": []}], "no rows"),
         ({"jailbreaks": ["x"]}, "jailbreaks[0]: str"),
         ([], "an empty list"),
         ("{", "not JSON"),

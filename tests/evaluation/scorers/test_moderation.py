@@ -80,6 +80,23 @@ def test_threshold_on_scores(tmp_path: Path) -> None:
     assert score(path, "threshold=0.4")["scores"][0]["value"] == 1.0
 
 
+def test_a_threshold_makes_no_non_flag_of_a_missing_category(tmp_path: Path) -> None:
+    scores = [
+        {"hate": 0.9, "violence": 0.1},
+        {"hate": 0.1},
+        {"hate": 0.8},
+        {"hate": 0, "violence": 0},
+    ]
+    rows = [{"results": [{"flagged": False, "category_scores": each}]} for each in scores]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    found = {
+        e["category"]: (e["k"], e["n"], e["unscored"])
+        for e in score(path, "threshold=0.5")["scores"]
+    }
+    assert found == {"any": (1, 2, 2), "hate": (2, 4, 0), "violence": (0, 2, 2)}
+
+
 def test_rows_that_do_not_pair(tmp_path: Path) -> None:
     base = write(tmp_path / "base.jsonl", [True, True])
     with pytest.raises(SourceError, match="3 rows beside 2"):

@@ -76,6 +76,13 @@ def test_completions_alone_are_labelled_by_the_rule(tmp_path):
     assert "no prompt of type figurative_language" in report.notes[0]
 
 
+def test_nothing_to_score_is_an_error(tmp_path):
+    path = tmp_path / "m.json"
+    path.write_text('[{"id": 1, "type": "homonyms", "response": null}]')
+    with pytest.raises(EvaluationError, match=r"of m: no scored rows \(1 unscored\)"):
+        score_files([path], Options())
+
+
 def test_by_type_and_what_could_not_be_read(tmp_path):
     rows = ["1,homonyms,a,1_full_compliance", "2,homonyms,b,I'm sorry", "3,definitions,c,"]
     rows += ["4,definitions,d,3_partial_refusal"]

@@ -42,3 +42,11 @@ def test_pandalms_rule_takes_the_first_annotator_and_garbage_as_a_tie():
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["recall"] == pytest.approx((1 + 0 + 1) / 3)
     assert found["precision"] == pytest.approx((1 + 0 + 0.5) / 3)
+
+
+def test_pandalms_means_are_over_the_labels_that_occur_as_scikit_learns():
+    votes = {"a": ["1"], "b": ["2"], "c": ["1"]}
+    found = score_pandalm_rule(votes, {"a": "1", "b": "2", "c": "2"}, ("0", "1", "2"))
+    assert found["precision"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found["recall"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["f1"] == pytest.approx(2 / 3)
