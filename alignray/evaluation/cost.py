@@ -41,14 +41,18 @@ class CostBook:
                 "prompt_tokens": result.prompt_tokens,
                 "completion_tokens": result.completion_tokens,
             }
-            self._add(engine, models, (result.requests, result.restarts), seconds)
+            done = Totals(requests=result.requests, starts=result.starts, seconds=seconds)
+            self._add(engine, models, done)
             self._lines[engine] |= totals
         self._write()
 
     def add_follower(self, engine: str, totals: Totals | None) -> None:
-        """Notes what an engine did on the heels of another: its time is in that one's."""
+        """Notes what an engine did on the heels of another, while that one was at work.
+
+        Its seconds, from its first rows to its last, are within those of the other.
+        """
         if totals is not None:
-            self._add(engine, [], (totals.requests, totals.restarts), 0.0)
+            self._add(engine, [], totals)
             self._lines[engine]["overlapped"] = True
             self._write()
 
@@ -56,17 +60,14 @@ class CostBook:
         """Engine, models, starts, rows, requests, tokens, seconds; in order of their first work."""
         return list(self._lines.values())
 
-    def _add(
-        self, engine: str, models: Sequence[str], asked: tuple[int, int], seconds: float
-    ) -> None:
-        """Adds (requests, restarts) and the seconds that they took."""
-        requests, restarts = asked
+    def _add(self, engine: str, models: Sequence[str], done: Totals) -> None:
+        """Adds starts, requests and the seconds that they took."""
         new = {"engine": engine, "models": list(models), "starts": 0, "requests": 0, "seconds": 0.0}
         line = self._lines.setdefault(engine, new)
-        if requests:
-            line["starts"] += 1 + restarts
-            line["requests"] += requests
-            line["seconds"] = round(line["seconds"] + seconds, 1)
+        line["starts"] += done.starts
+        if done.requests:
+            line["requests"] += done.requests
+            line["seconds"] = round(line["seconds"] + done.seconds, 1)
 
     def _write(self) -> None:
         write_json(self._path, {"engines": self.list_lines()})

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import ray
 
 from alignray.errors import EngineError
+from alignray.inference.capacity import Demand, check_places
 
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024
 _MIN_LOGICAL_CPUS = 4
+_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
 @contextlib.contextmanager
@@ -48,6 +51,38 @@ def connect(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def list_node_resources() -> list[dict[str, float]]:
+    """Resources of each node that is alive, by Ray's names, whoever holds them now."""
+    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def require_places(demands: Sequence[Demand]) -> None:
+    """Refuses engines that find no place; of a cluster that may grow, it says that they wait.
+
+    Args:
+        demands: the smallest pools of the stages that run at once.
+
+    Raises:
+        EngineError: there is no place, and no node may join.
+    """
+    try:
+        check_places(demands, list_node_resources())
+    except EngineError as error:
+        if not may_grow():
+            raise
+        print(f"alignray: {error}; waiting for the cluster to grow", file=sys.stderr, flush=True)
+
+
+def may_grow() -> bool:
+    """Whether nodes may still join: not where Ray was started here, or listens to this host alone.
+
+    Whether an autoscaler is at work is nothing that Ray tells reliably.
+    """
+    if os.environ.get("RAY_ADDRESS", "local") == "local":
+        return False
+    return not str(ray.get_runtime_context().gcs_address).startswith(_LOOPBACK)
 
 
 def _start_local() -> None:

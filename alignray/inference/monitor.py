@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import ray
@@ -20,6 +21,12 @@ class Totals:
     completion_tokens: int = 0
     requests: int = 0
     restarts: int = 0
+    starts: int = 0
+    """Engines that were started, or tried to."""
+    chunks: int = 0
+    """Chunks that were begun; the first shows that an engine has got its place."""
+    seconds: float = 0.0
+    """From the first chunk's begin to the last commit; set by the monitor."""
     last_failure: str = ""
 
     def __add__(self, other: Totals) -> Totals:
@@ -42,6 +49,8 @@ class StageMonitor:
         self._error: AlignrayError | None = None
         self._attempts: dict[int, int] = {}
         self._open: dict[int, dict[int, int]] = {}
+        self._began: float | None = None
+        self._seconds = 0.0
 
     def begin(self, chunk: int) -> tuple[int, dict[int, int]]:
         """Notes that an actor starts on a chunk.
@@ -50,6 +59,9 @@ class StageMonitor:
             The number of the attempt, from 1, and for each row that was being tried alone when
             an earlier actor died, how often that happened.
         """
+        if self._began is None:
+            self._began = time.monotonic()
+        self._totals += Totals(chunks=1)
         self._attempts[chunk] = self._attempts.get(chunk, 0) + 1
         return self._attempts[chunk], dict(self._open.get(chunk, {}))
 
@@ -73,7 +85,9 @@ class StageMonitor:
     def report(self, totals: Totals) -> None:
         """Adds committed work."""
         self._totals += totals
+        if totals.rows and self._began is not None:
+            self._seconds = time.monotonic() - self._began
 
     def get_totals(self) -> Totals:
         """What is committed so far."""
-        return replace(self._totals)
+        return replace(self._totals, seconds=self._seconds)

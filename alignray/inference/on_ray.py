@@ -27,16 +27,17 @@ from alignray.config.inference import PoolConfig
 from alignray.config.judge_engines import AnyEngineConfig
 from alignray.durable import make_directory
 from alignray.errors import AlignrayError, EngineError, find_error_line
+from alignray.inference.capacity import build_actor_options, build_demand
 from alignray.inference.chunks import Chunk, count_rows, plan_chunks, read_chunk
-from alignray.inference.cluster import connect
+from alignray.inference.cluster import connect, require_places
 from alignray.inference.consolidate import consolidate
-from alignray.inference.engine import build_engine
+from alignray.inference.engine import build_engine, get_model_label
 from alignray.inference.ledger import Shard, collect_finished_rows
 from alignray.inference.monitor import StageMonitor, Totals
 from alignray.inference.opening import open_ledger, resolve_engine
 from alignray.inference.row_runner import RowRunner
 from alignray.inference.row_task import RowTask
-from alignray.inference.stage_watch import StageWatch, explain_failed_rate
+from alignray.inference.stage_watch import StageWatch, Watched, explain_failed_rate
 from alignray.inference.supervisor import Supervisor
 from alignray.progress import Progress
 
@@ -54,6 +55,8 @@ class RowStageResult:
     completion_tokens: int
     requests: int
     restarts: int
+    starts: int = 0
+    """Engines that were started, or tried to."""
     followed: Totals | None = None
     """What the stage on its heels did in this run."""
 
@@ -67,6 +70,8 @@ class StageSpec:
     pool: PoolConfig
     stage_dir: Path
     read: Callable[[Chunk], list[dict[str, Any]]] = read_chunk
+    reuse_from: Sequence[Path] = ()
+    """Directories of earlier runs whose rows are taken over where still valid, newest first."""
 
 
 class RowActor:
@@ -140,9 +145,10 @@ def run_stage(
     """
     pool, task, stage_dir = spec.pool, spec.task, spec.stage_dir.resolve()
     input_files = [file.resolve() for file in input_files]
-    shards = open_ledger(task, input_files, stage_dir)
+    again = pool.retry == "failed"
+    shards = open_ledger(task, input_files, stage_dir, spec.reuse_from, retry_failed=again)
     num_rows = count_rows(input_files)
-    finished = collect_finished_rows(shards, retry_failed=pool.retry == "failed")
+    finished = collect_finished_rows(shards, retry_failed=again)
     per_actor = _CHUNKS_PER_ACTOR * (1 if follower is None else _FINER)
     chunk_rows = _choose_chunk_rows(num_rows - len(finished), pool, per_actor)
     chunks = plan_chunks(input_files, finished, chunk_rows)
@@ -150,9 +156,10 @@ def run_stage(
     if chunks:
         with connect(), Progress(title, num_rows, len(finished)) as progress:
             specs = [_prepare(one) for one in (spec, follower) if one is not None]
+            require_places([build_demand(one.engine, one.pool) for one in specs])
             totals, followed = _run_chunks(specs, chunks, progress)
     result = _summarize(consolidate(stage_dir, num_rows, task.output_schema), num_rows, totals)
-    _check_failed(result.counts, totals, pool)
+    _check_failed(result.counts, totals, spec)
     return replace(result, followed=followed)
 
 
@@ -162,12 +169,13 @@ def _prepare(spec: StageSpec) -> StageSpec:
     return replace(spec, engine=resolve_engine(spec.engine), stage_dir=spec.stage_dir.resolve())
 
 
-def _check_failed(counts: Counts, totals: Totals, pool: PoolConfig) -> None:
+def _check_failed(counts: Counts, totals: Totals, spec: StageSpec) -> None:
     """The limit of failed rows, over all runs of the stage."""
     everything = Totals(
         rows=counts.rows_in, failed=counts.failed, last_failure=totals.last_failure or "see data"
     )
-    error = explain_failed_rate(everything, counts.rows_in, pool)
+    name = get_model_label(spec.engine)
+    error = explain_failed_rate(everything, counts.rows_in, spec.pool, name)
     if error is not None:
         raise error
 
@@ -192,7 +200,11 @@ def _run_chunks(
         What the stage did, and its follower if it has one.
     """
     monitors = [StageMonitor.options(num_cpus=0).remote() for _ in specs]  # type: ignore[attr-defined]
-    watch = StageWatch(monitors[0], progress, specs[0].pool)
+    watched = [
+        Watched(get_model_label(spec.engine), monitor, spec.pool)
+        for spec, monitor in zip(specs, monitors, strict=True)
+    ]
+    watch = StageWatch(watched, progress)
     try:
         with watch:
             for _ in build_dataset(specs, chunks, monitors).iter_internal_ref_bundles():
@@ -205,8 +217,8 @@ def _run_chunks(
         raise _explain(error, next(filter(None, found), None)) from error
     if watch.error is not None:
         raise watch.error
-    followed = ray.get(monitors[1].get_totals.remote()) if len(monitors) > 1 else None
-    return watch.totals, followed
+    totals, *followed = watch.totals
+    return totals, next(iter(followed), None)
 
 
 def build_dataset(
@@ -237,17 +249,6 @@ def build_dataset(
     return dataset
 
 
-def build_actor_options(engine: AnyEngineConfig) -> dict[str, Any]:
-    """Ray resources of the actor that holds an engine."""
-    resources = engine.resources
-    options: dict[str, Any] = {"num_cpus": resources.num_cpus}
-    if (engine.type == "vllm" or engine.type == "reward") and engine.resources.num_gpus:
-        options["num_gpus"] = engine.resources.num_gpus
-    if engine.type == "vllm" and engine.resources.num_gpus and engine.resources.accelerator_type:
-        options["accelerator_type"] = engine.resources.accelerator_type
-    return options
-
-
 def _explain(error: Exception, ours: AlignrayError | None) -> AlignrayError:
     """The error that an actor ended with, or the last line of Ray's."""
     if ours is not None:
@@ -268,4 +269,5 @@ def _summarize(parts: Sequence[Shard], num_rows: int, totals: Totals) -> RowStag
         completion_tokens=sum(part.completion_tokens for part in parts),
         requests=totals.requests,
         restarts=totals.restarts,
+        starts=totals.starts,
     )

@@ -24,8 +24,23 @@ INPUT_NAME = "input.json"
 EARLIER_DIR = ".earlier"
 
 
-def open_ledger(task: RowTask, input_files: Sequence[Path], stage_dir: Path) -> list[Shard]:
+def open_ledger(
+    task: RowTask,
+    input_files: Sequence[Path],
+    stage_dir: Path,
+    reuse_from: Sequence[Path] = (),
+    *,
+    retry_failed: bool = False,
+) -> list[Shard]:
     """The committed shards of a stage that fit its input as it is now.
+
+    Args:
+        task: the stage's work on one row.
+        input_files: parquet files whose rows, in this order, are the input.
+        stage_dir: the stage's directory.
+        reuse_from: directories of earlier runs whose rows are taken over where still valid; looked
+            at after the stage's own rows that the input left stale were set aside.
+        retry_failed: take over rows whose place in this stage is a failed one, too.
 
     Raises:
         LedgerError: the directory holds rows of another configuration.
@@ -34,9 +49,8 @@ def open_ledger(task: RowTask, input_files: Sequence[Path], stage_dir: Path) -> 
     recover_swap(stage_dir)
     _set_stale_rows_aside(input_files, stage_dir)
     earlier = stage_dir / EARLIER_DIR
-    if earlier.is_dir():
-        reuse_rows(task, input_files, [earlier], stage_dir)
-        shutil.rmtree(earlier)
+    reuse_rows(task, input_files, [earlier, *reuse_from], stage_dir, retry_failed=retry_failed)
+    shutil.rmtree(earlier, ignore_errors=True)
     shards = read_shards(stage_dir)
     check_salt(shards, task.salt, stage_dir)
     remove_debris(stage_dir, shards)

@@ -31,11 +31,17 @@ _OWN_COLUMNS = {"status", "reason", "key", "prompt_tokens", "completion_tokens"}
 
 
 def reuse_rows(
-    task: RowTask, input_files: Sequence[Path], earlier_dirs: Sequence[Path], stage_dir: Path
+    task: RowTask,
+    input_files: Sequence[Path],
+    earlier_dirs: Sequence[Path],
+    stage_dir: Path,
+    *,
+    retry_failed: bool = False,
 ) -> int:
     """Commits the rows of earlier runs whose keys the new input has; returns how many.
 
-    Failed rows are not taken over, nor rows that the stage has already. Memory holds the keys of
+    Failed rows are not taken over, nor rows that the stage has already (`open_ledger` calls this
+    when those that its input left stale are set aside). Memory holds the keys of
     one input file, that file and one shard.
 
     Args:
@@ -43,13 +49,14 @@ def reuse_rows(
         input_files: parquet files whose rows, in this order, are the input.
         earlier_dirs: stage directories of earlier runs, newest first.
         stage_dir: the stage's directory.
+        retry_failed: a failed row counts as one that the stage does not have.
     """
     make_directory(stage_dir / "ledger")
     shards = [(d, s) for d in earlier_dirs for s in read_shards(d) if s.salt == task.salt]
     if not shards:
         return 0
     manifest = ManifestWriter(stage_dir)
-    finished = collect_finished_rows(read_shards(stage_dir))
+    finished = collect_finished_rows(read_shards(stage_dir), retry_failed=retry_failed)
     first, reused = 0, 0
     for file in input_files:
         table = pq.read_table(file)

@@ -45,7 +45,7 @@ class RowRunner:
         self._pool = pool
         self._stage_dir = stage_dir
         self._monitor = monitor
-        self._restarts_reported = 0
+        self._reported = Totals()
         self._lanes = Lanes(_ANY_NUMBER)
         self._buffer = CommitBuffer(
             stage_dir, task, pool.commit_rows, pool.commit_seconds, self._report
@@ -53,6 +53,12 @@ class RowRunner:
 
     async def run_chunks(self, chunks: Sequence[Chunk]) -> int:
         """Works off chunks; returns the rows committed. Rows finished by a dead actor are kept."""
+        try:
+            return await self._run_chunks(chunks)
+        finally:
+            self._report(Totals())  # starts of an engine that committed nothing
+
+    async def _run_chunks(self, chunks: Sequence[Chunk]) -> int:
         committed = 0
         for chunk in chunks:
             attempt, strikes = await _as_future(self._monitor.begin.remote(chunk.number))
@@ -113,9 +119,14 @@ class RowRunner:
         await self._buffer.add(finished, requests)
 
     def _report(self, totals: Totals) -> None:
-        restarts = self._supervisor.restarts - self._restarts_reported
-        self._restarts_reported += restarts
-        self._monitor.report.remote(totals + Totals(restarts=restarts))
+        """Passes committed work on, and what the supervisor did since the last time."""
+        new = Totals(
+            restarts=self._supervisor.restarts - self._reported.restarts,
+            starts=self._supervisor.starts - self._reported.starts,
+        )
+        self._reported += new
+        if totals.rows or new != Totals():
+            self._monitor.report.remote(totals + new)
 
 
 async def _as_future(reference: Any) -> Any:

@@ -52,6 +52,8 @@ class Supervisor:
         self._fatal: EngineError | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self.restarts = 0
+        self.starts = 0
+        """Engines built and started, those that died while starting too."""
 
     async def run(self, requests: Sequence[Request]) -> list[Result]:
         """Answers the requests of one row on one engine, in their order.
@@ -113,6 +115,7 @@ class Supervisor:
         last = ""
         for attempt in range(_START_TRIES):
             engine = self._build()
+            self.starts += 1
             try:
                 await asyncio.wait_for(engine.start(), self._start_seconds)
             except (EngineDead, TimeoutError) as death:

@@ -21,6 +21,10 @@ _COPIED = (
 )
 
 
+_TRIES_PER_LENGTH = 16
+"""Attempts at a block mark before it gets four digits more."""
+
+
 class JudgeSettings(Protocol):
     """What a configuration must say for grades to be made with it."""
 
@@ -56,13 +60,18 @@ def compute_form_digest() -> str:
 
 
 def choose_nonce(row: Mapping[str, Any], seed: int) -> str:
-    """The block mark of a row: one that is in none of its texts, so that no text ends a block."""
+    """The block mark of a row: one that is in none of its texts, so that no text ends a block.
+
+    Four hex digits, more after some attempts: a text may hold all marks of a length, none of all
+    lengths.
+    """
     texts = [*(message["content"] for message in row["messages"]), *row["generations"]]
     attempt = 0
     nonce = build_nonce(row["prompt_id"], seed)
     while any(f"{nonce}>>" in text for text in texts):
         attempt += 1
-        nonce = build_nonce(f"{row['prompt_id']}#{attempt}", seed)
+        marks = range(1 + attempt // _TRIES_PER_LENGTH)
+        nonce = "".join(build_nonce(f"{row['prompt_id']}#{attempt + mark}", seed) for mark in marks)
     return nonce
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from alignray.artifacts import Stage, open_stage, read_record
 from alignray.config.ranking import RankConfig
 from alignray.inference.engine import get_model_label
-from alignray.inference.on_ray import RowStageResult, run_row_stage
-from alignray.inference.reuse import reuse_rows
+from alignray.inference.on_ray import RowStageResult, StageSpec, run_stage
 from alignray.ranking.export import EXPORTED_COLUMNS, write_appended
 from alignray.ranking.files import find_completion_files, list_parts, read_rows
 from alignray.ranking.rank_task import RankTask
@@ -41,8 +40,8 @@ def run_rank(config: RankConfig, reuse_from: Sequence[Path] = ()) -> dict[str, A
     stage = open_stage(config, "rank")
     if stage.finished:
         return read_record(stage.path)
-    reuse_rows(task, files, reuse_from, stage.path)
-    result = run_row_stage(task, files, config.judge, config.pool, stage.path, "rank")
+    spec = StageSpec(task, config.judge, config.pool, stage.path, reuse_from=tuple(reuse_from))
+    result = run_stage(spec, files, "rank")
     tally = tally_rows(read_rows(list_parts(stage.path), TALLIED_COLUMNS))
     check_unscored_rate(tally, config.max_unscored_rate, get_model_label(config.judge))
     metrics = build_metrics(config, tally, result) | export_rows(config, stage)

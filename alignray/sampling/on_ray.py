@@ -10,8 +10,7 @@ from alignray.artifacts import Stage, open_stage, read_record
 from alignray.config.sampling import SampleConfig
 from alignray.errors import ConfigError, EngineError
 from alignray.inference.engine import get_model_label
-from alignray.inference.on_ray import RowStageResult, run_row_stage
-from alignray.inference.reuse import reuse_rows
+from alignray.inference.on_ray import RowStageResult, StageSpec, run_stage
 from alignray.sampling.select import select_prompts
 from alignray.sampling.task import SampleTask
 from alignray.sources import SourceAudit, load_prompts, read_audit, write_prompts
@@ -40,8 +39,8 @@ def run_sample(config: SampleConfig, reuse_from: Sequence[Path] = ()) -> dict[st
         adapter=config.adapter,
     )
     files = prepare_prompts(config, stage)
-    reuse_rows(task, files, reuse_from, stage.path)
-    result = run_row_stage(task, files, config.engine, config.pool, stage.path, "sample")
+    spec = StageSpec(task, config.engine, config.pool, stage.path, reuse_from=tuple(reuse_from))
+    result = run_stage(spec, files, "sample")
     _check_answered(config, result)
     metrics = build_metrics(result) | {"source": read_audit(stage.path / PROMPTS_DIR)}
     return stage.write_record(result.counts, metrics)

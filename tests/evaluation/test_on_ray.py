@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alignray.config.evaluation import EvalConfig
-from alignray.errors import VerdictError
+from alignray.errors import EngineError, VerdictError
 from alignray.evaluation.rows import EvalRow
 
 pytestmark = pytest.mark.heavy
@@ -175,3 +175,67 @@ def test_further_judges_have_their_say_in_the_report(folder):
     judged = {entry["judge"] for row in rows for entry in row["judgements"]}
     assert judged == set(judges)
     assert [cost["engine"] for cost in record["metrics"]["cost"]][:2] == ["shared", "judge"]
+
+
+def test_answers_made_anew_are_graded_once_while_they_are_made(folder, stages):
+    from alignray.evaluation.on_ray import run_eval
+
+    failing = {"type": "fake", "fail_pattern": "risky question 7 "}
+    pool = {"overlap": "always"}
+    models = {"base": None}
+    first = run_eval(build_config(folder, "again", engine=failing, models=models, pool=pool))
+    assert first["counts"]["failed"] == 1
+    stages.clear()
+    retried = build_config(folder, "again", models=models, pool=pool | {"retry": "failed"})
+    again = run_eval(retried)
+    answers, grades = stages
+    assert (answers.requests, answers.followed.requests, grades.requests) == (1, 2, 0)
+    assert again["counts"] == {"in": 65, "ok": 65, "unscored": 0, "failed": 0}
+
+
+def test_a_grader_that_fails_every_row_ends_the_run_while_answers_are_made(folder):
+    from alignray.evaluation.on_ray import run_eval
+
+    config = build_config(
+        folder,
+        "broken",
+        {"fail_pattern": "question"},
+        models={"base": None},
+        pool={"overlap": "always"},
+    )
+    with pytest.raises(EngineError, match=r"engine judge: .* rows failed"):
+        run_eval(config)
+    assert not (folder / "broken/judgements").exists()
+    assert list((folder / "broken/generations/shared/ledger").glob("shard-*.parquet"))
+    assert list((folder / "broken/judgements-early/ledger").glob("shard-*.parquet"))
+
+
+def test_all_engines_of_a_pool_are_counted(folder):
+    from alignray.evaluation.on_ray import run_eval
+
+    slow = {"type": "fake", "seconds_per_token": 0.01}
+    pool = {"min_engines": 2, "max_engines": 2, "overlap": "never", "rows_per_chunk": 4}
+    config = build_config(folder, "two", engine=slow, models={"base": None}, pool=pool)
+    answers, judge = run_eval(config)["metrics"]["cost"]
+    assert answers["starts"] == 2 and judge["starts"] in (1, 2)
+
+
+def test_a_place_is_looked_for_on_each_node(monkeypatch):
+    from alignray.config.evaluation import EvalPoolConfig
+    from alignray.config.inference import VLLMEngineConfig
+    from alignray.evaluation import on_ray
+
+    def build(kind=None):
+        resources = {"num_gpus": 2, "accelerator_type": kind}
+        return VLLMEngineConfig(model_name_or_path="org/m", resources=resources)
+
+    def fits(*nodes, kind=None, overlap="auto"):
+        monkeypatch.setattr(on_ray, "list_node_resources", lambda: list(nodes))
+        return on_ray.can_overlap(EvalPoolConfig(overlap=overlap), build(), build(kind))
+
+    half, typed = {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 2.0, "accelerator_type:H100": 1.0}
+    whole = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:L4": 1.0}
+    assert not fits(half, half, half, half)
+    assert fits(whole, whole) and not fits(whole)
+    assert fits(whole, typed, kind="H100") and not fits(whole, whole, kind="H100")
+    assert fits(half, overlap="always") and not fits(whole, whole, overlap="never")

@@ -94,3 +94,28 @@ def test_an_input_that_changed_keeps_the_rows_whose_keys_it_has(tmp_path):
     file = write_prompts(tmp_path / "in.parquet", ["two", "three"])
     [kept] = open_ledger(task, [file], tmp_path / "now")
     assert kept.rows == [[0, 0]] and kept.keys == [shard.keys[1]]
+
+
+def test_earlier_runs_are_looked_at_after_stale_rows_are_set_aside(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    file, now = write_prompts(tmp_path / "in.parquet", ["one", "two"]), tmp_path / "now"
+    open_ledger(task, [file], now)
+    (now / "ledger/input.json").rename(tmp_path / "note.json")
+    (now / "ledger").rmdir()
+    run_earlier(now, task, ["one", "two"])
+    (tmp_path / "note.json").rename(now / "ledger/input.json")
+    run_earlier(tmp_path / "early", task, ["new"])
+    file = write_prompts(tmp_path / "in.parquet", ["one", "new"])
+    shards = open_ledger(task, [file], now, [tmp_path / "early"])
+    assert sorted(shard.rows for shard in shards) == [[[0, 0]], [[1, 1]]]
+    assert not (now / ".earlier").exists()
+
+
+def test_a_failed_row_is_taken_over_where_failed_rows_are_tried_again(tmp_path):
+    task = SampleTask(FakeEngineConfig(), SamplingParams())
+    file = write_prompts(tmp_path / "in.parquet", ["one", "two"])
+    run_earlier(tmp_path / "now", task, ["one", "two"], failed=[1])
+    run_earlier(tmp_path / "early", task, ["two"])
+    assert len(open_ledger(task, [file], tmp_path / "now", [tmp_path / "early"])) == 1
+    shards = open_ledger(task, [file], tmp_path / "now", [tmp_path / "early"], retry_failed=True)
+    assert [shard.rows for shard in shards if not shard.failed] == [[[1, 1]]]
