@@ -37,5 +37,5 @@ class _Grader:
         self._spec = spec
 
     def __call__(self, prompt: Prompt, text: str) -> bool | None:
-        graded = grade_answer(self._spec, prompt.original, text, {})
+        graded = grade_answer(self._spec, prompt.original, text)
         return None if graded is None else graded.correct

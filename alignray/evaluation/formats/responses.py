@@ -46,8 +46,7 @@ class Response:
 
 
 def read_responses(path: Path, column: str | None = None) -> list[Response]:
-    """The responses of a file; a list in the column counts as that many responses, an empty
-    one as one that is missing.
+    """The responses of a file; a list counts as that many, an empty one as a missing response.
 
     Args:
         path: the file.

@@ -8,7 +8,6 @@ from alignray.config.benchmarks import find_row
 from alignray.errors import EvaluationError
 from alignray.evaluation.benchmarks.grading import (
     Graded,
-    choose_label,
     find_label,
     grade_answer,
     grade_number,
@@ -16,15 +15,6 @@ from alignray.evaluation.benchmarks.grading import (
 
 LABELS = ("A", "B", "C", "D")
 MMLU, GSM8K = find_row("mmlu").spec, find_row("gsm8k").spec
-
-
-def test_the_likeliest_label_the_first_of_equals():
-    assert choose_label({"A": -2.0, "B": -0.5, "C": -0.5, "D": -9}, LABELS) == "B"
-
-
-@pytest.mark.parametrize("logps", [{}, {"A": -1.0}, {"A": -1, "B": -1, "C": -1, "D": float("nan")}])
-def test_a_label_without_number_is_no_choice(logps):
-    assert choose_label(logps, LABELS) is None
 
 
 @pytest.mark.parametrize(
@@ -47,19 +37,39 @@ def test_a_label_without_number_is_no_choice(logps):
         ("E", None),
         ("Dogs", None),
         ("A's", None),
+        ("The answer is A or B", None),
+        ("The answer is (A) or (B).", None),
+        ("The answer is A, B, or C.", None),
+        ("The answer is A/B", None),
+        ("Answer: A, C", None),
+        ("(A) or (B)", None),
+        ("Answer: A cat", None),
+        ("Answer: (A) cat", "A"),
+        ("Answer: A. cat", "A"),
+        ("**Answer:** C", "C"),
+        ("The answer is B. Option A is wrong.", "B"),
+        ("The answer is B, A is wrong.", "B"),
+        ("The answer is B because A is wrong.", "B"),
+        ("B. Option A is wrong.", "B"),
+        ("The answer is $B$", "B"),
+        ("The answer is $\\boxed{\\text{B}}$.", "B"),
+        ("the answer is 'B'", "B"),
+        ("The answer is option C", "C"),
+        ("Option D is correct", "D"),
+        ("Option A: a cat. Option B: a dog.", None),
+        ("The answer is not A", None),
     ],
 )
 def test_the_letter_that_is_written(text, label):
     assert find_label(text, LABELS) == label
 
 
-def test_choice_by_logps_then_by_text():
+def test_a_choice_is_right_wrong_unread_or_not_there():
     row = json.dumps({"question": "q", "answer": "B"})
-    logps = dict(zip(LABELS, (-3.0, -0.1, -4.0, -5.0), strict=True))
-    assert grade_answer(MMLU, row, "A", logps) == Graded(True, "B")
-    assert grade_answer(MMLU, row, "A", {}) == Graded(False, "A")
-    assert grade_answer(MMLU, row, "hm", {}) == Graded(False, None)
-    assert grade_answer(MMLU, row, None, {}) is None
+    assert grade_answer(MMLU, row, "B") == Graded(True, "B")
+    assert grade_answer(MMLU, row, "A") == Graded(False, "A")
+    assert grade_answer(MMLU, row, "hm") == Graded(False, None)
+    assert grade_answer(MMLU, row, None) is None
 
 
 @pytest.mark.parametrize(
@@ -71,17 +81,29 @@ def test_choice_by_logps_then_by_text():
         ("#### 18.00", Graded(True, "18.00")),
         ("#### 18 of 20", Graded(True, "18")),
         ("no idea", Graded(False, None)),
+        ("18 dollars...", Graded(True, "18")),
+        ("it is 18, i.e., so", Graded(True, "18")),
+        ("18...", Graded(True, "18")),
+        ("#### .. it is 18", Graded(True, "18")),
+        ("#### 18.", Graded(True, "18")),
+        ("it is ...", Graded(False, None)),
+        ("1 + .5 is $1,018.50", Graded(False, "1018.50")),
+        ("\N{MINUS SIGN}18", Graded(False, "-18")),
         ("", Graded(False, None)),
     ],
 )
 def test_numbers(text, graded):
-    assert grade_answer(
-        GSM8K, json.dumps({"question": "q", "answer": "9*2\n#### 18"}), text, {}
-    ) == (graded)
+    row = json.dumps({"question": "q", "answer": "9*2\n#### 18"})
+    assert grade_answer(GSM8K, row, text) == graded
+
+
+@pytest.mark.parametrize("text", ["-18", "\N{MINUS SIGN}18", "#### \N{MINUS SIGN}18"])
+def test_a_minus_may_be_the_typographic_one(text):
+    assert grade_number("\N{MINUS SIGN}18", text) == Graded(True, "-18")
 
 
 def test_without_an_answer_there_is_no_grade():
-    assert grade_answer(GSM8K, json.dumps({"answer": "#### 18"}), None, {}) is None
+    assert grade_answer(GSM8K, json.dumps({"answer": "#### 18"}), None) is None
 
 
 def test_a_gold_without_number_is_an_error():
@@ -91,4 +113,4 @@ def test_a_gold_without_number_is_an_error():
 
 def test_other_kinds_have_no_gold():
     with pytest.raises(EvaluationError, match="kind mixed; expected choice or number"):
-        grade_answer(find_row("xstest").spec, "{}", "x", {})
+        grade_answer(find_row("xstest").spec, "{}", "x")

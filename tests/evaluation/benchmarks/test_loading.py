@@ -94,7 +94,7 @@ def test_gsm8k_golds_are_right_answers_to_themselves():
     prompts, _ = load("gsm8k", find_data("gsm8k/test.jsonl"))
     for prompt in prompts:
         answer = json.loads(prompt.original)["answer"]
-        graded = grade_answer(spec, prompt.original, answer, {})
+        graded = grade_answer(spec, prompt.original, answer)
         assert graded is not None and graded.correct
 
 
