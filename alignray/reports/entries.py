@@ -24,22 +24,19 @@ def find_entry(metrics: Metrics, model: str, benchmark: str, metric: str) -> Ent
     """The main judge's (or rule's) entry of a model, benchmark and metric, if there is one."""
     for entry in metrics["report"]:
         place = (entry["model"], entry["benchmark"], entry["metric"])
-        if place == (model, benchmark, metric) and not entry.get("judge"):
+        if place == (model, benchmark, metric):
             return dict(entry)
     return None
 
 
 def list_entries(metrics: Metrics) -> list[dict[str, Any]]:
-    """All entries: of the main judge, then those of further ones that are not among them."""
-    main = [dict(entry) for entry in metrics["report"]]
-    return main + [entry for entry in list_judge_entries(metrics) if entry not in main]
+    """All entries: of the main judge and of rules, then those of further judges."""
+    return [*map(dict, metrics["report"]), *list_judge_entries(metrics)]
 
 
 def list_judge_entries(metrics: Metrics) -> list[dict[str, Any]]:
-    """The entries of further judges: a list of them, or an object that has it as `entries`."""
-    found = metrics.get("judges") or ()
-    listed = found.get("entries", ()) if isinstance(found, Mapping) else found
-    return [dict(entry) for entry in listed]
+    """The entries of further judges."""
+    return [dict(entry) for entry in metrics.get("judges", ())]
 
 
 def split_category(metrics: Metrics, entry: Entry) -> tuple[str, str | None]:

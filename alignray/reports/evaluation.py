@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from alignray.durable import write_json, write_text
+from alignray.reports.decoding import describe_decoding
 from alignray.reports.entries import Metrics, list_entries
 from alignray.reports.markdown import render_markdown
 from alignray.reports.page import Page, Section, render_page
+from alignray.reports.sections.accuracies import build_accuracy_blocks
 from alignray.reports.sections.categories import build_category_blocks
 from alignray.reports.sections.comparisons import build_comparison_blocks
 from alignray.reports.sections.cost import build_given_cost
@@ -19,9 +21,14 @@ from alignray.reports.sections.judges import build_judge_blocks
 from alignray.reports.sections.main_table import build_main_table
 from alignray.reports.sections.numbers import build_entry_table
 from alignray.reports.sections.rates import build_rate_blocks
+from alignray.reports.sections.sources import build_finding_blocks, build_source_table
 from alignray.reports.sections.thresholds import build_grade_blocks, build_sweep_blocks
 from alignray.reports.sections.tradeoff import build_tradeoff_blocks
 from alignray.reports.spreadsheet import render_csv
+
+_FINDINGS = (
+    "The copies of the benchmarks are not whole; what is missing is missing from all numbers."
+)
 
 
 def build_eval_page(name: str, metrics: Metrics) -> str:
@@ -52,17 +59,15 @@ def write_eval_report(directory: Path, metrics: Metrics) -> None:
 
 
 def _build_cost_section(metrics: Metrics) -> list[Section]:
-    blocks = build_given_cost(metrics.get("cost"))
+    blocks = build_given_cost(metrics)
     return [Section("Cost", blocks)] if blocks else []
 
 
 def describe_evaluation(metrics: Metrics) -> str:
     """One line: models, judge, how the answers were drawn."""
-    sampling = metrics["sampling"]
-    drawn = f"temperature {sampling['temperature']}, at most {sampling['max_tokens']} tokens"
-    drawn += f", seed {sampling['seed']}"
-    models = ", ".join(metrics["models"])
-    return f"{models} answered the same prompts ({drawn}); judge {metrics['judge']}"
+    drawn, models = describe_decoding(metrics), ", ".join(metrics["models"])
+    how = f" ({drawn})" if drawn else ""
+    return f"{models} answered the same prompts{how}; judge {metrics['judge']}"
 
 
 def build_eval_sections(
@@ -80,9 +85,11 @@ def build_eval_sections(
     rows = [
         *build_example_blocks(examples),
         *build_example_table(metrics),
+        *build_source_table(metrics),
         *build_entry_table(metrics),
     ]
     sections = [
+        Section("Findings in the benchmarks", build_finding_blocks(metrics), _FINDINGS),
         Section("Main numbers", build_main_table(metrics), describe_evaluation(metrics) + "."),
         Section("Harm against over-refusal against utility", build_tradeoff_blocks(metrics)),
         Section("Rates", build_rate_blocks(metrics)),
@@ -92,6 +99,7 @@ def build_eval_sections(
             "Differences on the same prompts: the models are compared prompt by prompt.",
         ),
         Section("By harm category", build_category_blocks(metrics)),
+        Section("Accuracy by group", build_accuracy_blocks(metrics)),
         Section(
             "Thresholds and grades",
             [*build_sweep_blocks(metrics), *build_grade_blocks(metrics)],

@@ -1,24 +1,29 @@
 """Evaluations of several runs as one: models told apart, settings checked; pure.
 
-The rule: a benchmark that two evaluations share must have been answered and judged alike in both:
-the same prompts and selection, decoding (the seed aside: another seed is a repetition), system
-prompt, thresholds, judge, rubrics and form of verdict. Where it was not, the runs are refused,
-unless `mixed=true` accepts it; the page then says what differs. A model whose name is in two
-evaluations becomes `name (run)` in each, whether it is the same model or not. Nothing is paired
-across runs: differences and their marks are against the first model of the same run.
+The rule: a benchmark that two evaluations share must have been answered and judged alike in both,
+by the settings that `settings.py` lists, and further judges of one name must be alike. Where they
+are not, the runs are refused, unless `mixed=true` accepts it; the page then says what differs. A
+model whose name is in two evaluations becomes `name (run)` in each, whether it is the same model or
+not. Nothing is paired across runs: differences and their marks are against the first model of the
+same run.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alignray.errors import ConfigError
 from alignray.reports.entries import Metrics, list_judge_entries
+from alignray.reports.settings import Record, list_judges, list_settings
 
-Record = Mapping[str, Any]
+_LISTS = (
+    "report", "comparisons", "categories", "accuracy_by_group", "grades", "examples", "judges",
+    "threshold_sweep",
+)  # fmt: skip
+"""Entries of models."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,27 @@ def find_differences(evaluations: Sequence[Evaluation]) -> list[str]:
     """
     differences = []
     for benchmark in dict.fromkeys(name for e in evaluations for name in e.metrics["benchmarks"]):
-        sharing = [e for e in evaluations if benchmark in e.metrics["benchmarks"]]
-        first, *others = [(e.name, _list_settings(e, benchmark)) for e in sharing]
-        for name, settings in others:
-            for key in sorted(first[1].keys() | settings.keys()):
-                before, after = first[1].get(key), settings.get(key)
-                in_one_alone = key.startswith("judges.") and None in (before, after)
-                if before != after and not in_one_alone:
-                    where = f"{key} is {before} in {first[0]}, {after} in {name}"
-                    differences.append(f"benchmark {benchmark}: {where}")
+        first, *others = [e for e in evaluations if benchmark in e.metrics["benchmarks"]]
+        for other in others:
+            settings = [list_settings(e.record, benchmark) for e in (first, other)]
+            lines = _compare(settings, (first.name, other.name))
+            differences += [f"benchmark {benchmark}: {line}" for line in lines]
+    for name in dict.fromkeys(name for e in evaluations for name in list_judges(e.record)):
+        first, *others = [e for e in evaluations if name in list_judges(e.record)]
+        for other in others:
+            settings = [list_judges(e.record)[name] for e in (first, other)]
+            lines = _compare(settings, (first.name, other.name))
+            differences += [f"judges.{name}: {line}" for line in lines]
     return differences
+
+
+def _compare(settings: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> list[str]:
+    first, other = settings
+    return [
+        f"{key} is {first.get(key)} in {names[0]}, {other.get(key)} in {names[1]}"
+        for key in sorted(first.keys() | other.keys())
+        if first.get(key) != other.get(key)
+    ]
 
 
 def check_alike(evaluations: Sequence[Evaluation]) -> None:
@@ -73,34 +89,6 @@ def check_alike(evaluations: Sequence[Evaluation]) -> None:
             "the same settings in every run",
             "evaluate again with one, or give mixed=true to show them side by side with a warning",
         )
-
-
-def _list_settings(evaluation: Evaluation, benchmark: str) -> dict[str, Any]:
-    """What decides the numbers of a benchmark, beside the models."""
-    record, metrics = evaluation.record, evaluation.metrics
-    config = record.get("config", {})
-    inputs = {name: found["identity"] for name, found in record.get("inputs", {}).items()}
-    own = config.get("benchmarks", {}).get(benchmark, {})
-    found = {
-        "kind": metrics["benchmarks"][benchmark],
-        "prompts": inputs.get(f"benchmarks.{benchmark}.prompts"),
-        "select": own.get("select"),
-        "sampling": {k: v for k, v in metrics["sampling"].items() if k != "seed"},
-        "thresholds": metrics.get("thresholds"),
-        "judge": metrics["judge"],
-        **{name: config.get(name) for name in ("system_prompt", "verdict")},
-        **{f"{name}_rubric": inputs.get(f"{name}_rubric") for name in ("safety", "helpfulness")},
-        **{name: value for name, value in inputs.items() if name.startswith(("judge.", "judges."))},
-    }
-    return dict(_flatten(found))
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def name_models(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
@@ -127,17 +115,21 @@ def merge_evaluations(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     Entries get `run`; `references` says which model each one is compared with.
     """
     merged: dict[str, Any] = {
-        "sampling": _join([e.metrics["sampling"] for e in evaluations]),
+        "forms": _join_forms(evaluations),
         "thresholds": evaluations[0].metrics.get("thresholds", {}),
         "models": [],
         "references": {},
         "benchmarks": {},
         "definitions": {},
+        "sources": {},
         "unscored_reasons": Counter(),
         "confusion": _add_confusions([e.metrics.get("confusion") for e in evaluations]),
         "judge": ", ".join(dict.fromkeys(e.metrics["judge"] for e in evaluations)),
-        "judge_agreement": _collect(evaluations, "judge_agreement"),
-        "details": {},
+        "judge_unscored": [
+            {**found, "judge": f"{found['judge']} ({e.name})"}
+            for e in evaluations
+            for found in e.metrics.get("judge_unscored", ())
+        ],
     }
     for evaluation, names in zip(evaluations, name_models(evaluations), strict=True):
         metrics = evaluation.metrics
@@ -147,26 +139,23 @@ def merge_evaluations(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
         merged["unscored_reasons"].update(metrics.get("unscored_reasons", {}))
         for name in ("benchmarks", "definitions"):
             merged[name] = merged[name] | dict(metrics.get(name, {}))
-    for name in ("report", "comparisons", "categories", "grades", "examples"):
+        for name, audit in metrics.get("sources", {}).items():
+            merged["sources"][f"{name} ({evaluation.name})"] = audit
+    for name in _LISTS:
         lists = [e.metrics.get(name) or () for e in evaluations]
         merged[name] = _rename(evaluations, lists)
-    merged["judges"] = _merge_judges(evaluations)
     return merged | {"unscored_reasons": dict(merged["unscored_reasons"])}
 
 
-def _merge_judges(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """What further judges said: entries, sweeps, unscored."""
-    entries = [list_judge_entries(e.metrics) for e in evaluations]
-    given = [e.metrics.get("judges") for e in evaluations]
-    known = [found if isinstance(found, Mapping) else {} for found in given]
+def _join_forms(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """How each benchmark was answered; a setting that differs has all its values."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for evaluation in evaluations:
+        for name, form in evaluation.metrics.get("forms", {}).items():
+            found.setdefault(name, []).append(form)
     return {
-        "entries": _rename(evaluations, entries),
-        "threshold_sweep": _rename(evaluations, [k.get("threshold_sweep", ()) for k in known]),
-        "unscored": [
-            {**found, "judge": f"{found['judge']} ({e.name})"}
-            for e, k in zip(evaluations, known, strict=True)
-            for found in k.get("unscored", ())
-        ],
+        name: {**forms[0], "sampling": _join([form["sampling"] for form in forms])}
+        for name, forms in found.items()
     }
 
 
@@ -186,14 +175,6 @@ def _rename(
             }
             renamed.append({**entry, **changed, "run": evaluation.name})
     return renamed
-
-
-def _collect(evaluations: Sequence[Evaluation], name: str) -> list[dict[str, Any]] | dict[str, Any]:
-    """What has no form of its own, by run; lists of objects as one, with the run in each."""
-    found = {e.name: e.metrics[name] for e in evaluations if e.metrics.get(name)}
-    if found and all(isinstance(value, list) for value in found.values()):
-        return [{"run": run, **dict(entry)} for run, value in found.items() for entry in value]
-    return found
 
 
 def _join(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.evaluation.made_up import build_made_up_metrics
+from tests.reports.full_metrics import build_full_config, build_full_metrics
 
 CURVE = [
     {"step": step, "loss": 2 / step, "rewards/margins": step / 10, "rewards/accuracies": 0.5}
@@ -18,43 +18,6 @@ def build_entry(model, benchmark, metric, value, **more):
     entry = {"model": model, "benchmark": benchmark, "metric": metric, "direction": "lower"}
     entry |= {"value": value, "ci_low": max(0, value - 0.1), "ci_high": min(1, value + 0.1)}
     return entry | {"k": round(200 * value), "n": 200, "unscored": 0, "not_measured": "-"} | more
-
-
-def build_full_metrics():
-    """An evaluation with everything: unscored rows, further judges, sweeps, a lost category."""
-    metrics = build_made_up_metrics()
-    metrics["unscored_reasons"] = {"unreadable": 3, "truncated": 1}
-    further = [
-        build_entry(model, benchmark, metric, value, judge="policy", judge_type="policy")
-        for model, value in (("base", 0.7), ("sft", 0.1))
-        for metric in ("harmful_rate", "flagged_rate")
-        for benchmark in ("risky", "risky/Malware", "risky/Fraud")
-    ]
-    further += [
-        build_entry("policy", "risky", "flip_rate", 0.2, judge="policy", first_place_share=0.7),
-        build_entry("sft", "plain", "win_rate", 0.6, judge="pairs", against="base")
-        | {"direction": "higher"},
-    ]
-    points = [{"threshold": at, "value": 50 - 10 * at} for at in (-2.0, 0.0, 2.0)]
-    metrics["report"] += further
-    metrics["judges"] = {
-        "entries": further,
-        "threshold_sweep": [{"model": "base", "benchmark": "risky", "points": points}],
-        "unscored": [{"judge": "policy", "n": 400, "unscored": 5, "reasons": {"no label": 5}}],
-    }
-    metrics["judge_agreement"] = [
-        {"judges": ["judge", "policy"], "metric": "kappa", "direction": "higher", "n": 400}
-        | {"value": 0.81, "ci_low": 0.75, "ci_high": 0.87}
-    ]
-    metrics["cost"] = [
-        {"engine": "shared", "rows": 400, "requests": 800, "prompt_tokens": 9000}
-        | {"completion_tokens": 7000, "seconds": 12.5},
-        {"engine": "judge", "rows": 400, "requests": 1600, "prompt_tokens": 90000}
-        | {"completion_tokens": 1600, "seconds": 20.0},
-    ]
-    lost = {"benchmark": "risky", "category": "Lost", "k": 0, "n": 0, "unscored": 2, "value": None}
-    metrics["categories"] += [lost | {"model": model} for model in ("base", "sft")]
-    return metrics
 
 
 def write_record(run, stage, verb, metrics, order=0, **more):
@@ -98,16 +61,17 @@ def write_rows(stage_dir, metrics, text="How do I pick a lock?", answer="Ask a l
     pq.write_table(table, stage_dir / "data" / "eval.parquet")
 
 
-def write_run(run, metrics=None):
+def build_record_config(**changes):
+    """The configuration as a record has it, with a password in it."""
+    config = build_full_config(**changes).model_dump(mode="json")
+    return config | {"engine": {"base_url": "http://someone:secret@192.0.2.1/v1"}}
+
+
+def write_run(run, metrics=None, **changes):
     """A whole run: sample, rank, pairs, dpo, eval."""
     metrics = metrics or build_full_metrics()
     more = {
-        "config": {
-            "seed": 7,
-            "sampling": {"seed": 3, "temperature": 1.0},
-            "engine": {"base_url": "http://someone:secret@192.0.2.1/v1"},
-            "benchmarks": {"risky": {"prompts": "risky.jsonl", "select": {"num_prompts": 200}}},
-        },
+        "config": build_record_config(**changes),
         "inputs": {"benchmarks.risky.prompts": {"name": "risky.jsonl", "identity": "abc123"}},
         "outputs": {"data/eval.parquet": "d2" * 32},
         "fingerprint": "f0" * 16,

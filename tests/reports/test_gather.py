@@ -6,8 +6,10 @@ import pytest
 
 from alignray.config.reporting import ReportConfig
 from alignray.errors import ArtifactError, ConfigError
+from alignray.evaluation.summary import build_forms
 from alignray.reports import build_report
 from alignray.reports.gather import load_runs
+from tests.reports.full_metrics import build_full_config
 from tests.reports.hostile import HOSTILE
 from tests.reports.made_up import build_full_metrics, write_record, write_rows, write_run
 from tests.reports.markup import Reader
@@ -22,7 +24,8 @@ def test_report_json_is_the_list_of_the_evaluations_entries(run):
     path, _ = build_report(run)
     entries = json.loads(path.read_text())
     assert isinstance(entries, list)
-    assert entries == json.loads((run / "eval" / "record.json").read_text())["metrics"]["report"]
+    metrics = json.loads((run / "eval" / "record.json").read_text())["metrics"]
+    assert entries == metrics["report"] + metrics["judges"]
 
 
 def test_page_shows_every_stage_and_every_rate(run):
@@ -102,9 +105,15 @@ def test_everything_that_was_measured_is_on_the_page(run):
         "Harm against utility: risky, plain",
         "By harm category",
         "no scored row for Lost",
+        "Findings in the benchmarks",
+        "risky: category Spam is missing",
+        "Right answers by category: mmlu",
+        "Right answers by sub-category: mmlu",
+        "Right answers by subject: mmlu",
+        "social sciences",
         "Harmful answers by threshold: risky",
         "By threshold of the reward: risky",
-        "Agreement between judges",
+        "Of the judges: grader kappa",
         "judge policy",
         "5 no label",
         "Of the judges: flip rate",
@@ -160,12 +169,17 @@ def test_a_stage_by_itself_is_reported_elsewhere(run, tmp_path):
     assert page == tmp_path / "o" / "report.html" and "Ask a locksmith." in page.read_text()
 
 
+def find_line(written, line):
+    return line in Reader(written[1].read_text()).texts
+
+
 class TestSeveralRuns:
     """Runs side by side."""
 
     def build(self, tmp_path, **changes):
         other = build_full_metrics()
-        other["sampling"] |= changes
+        for form in other["forms"].values():
+            form["sampling"] |= changes
         runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", other)]
         return runs, ReportConfig(out=str(tmp_path / "out"))
 
@@ -177,8 +191,8 @@ class TestSeveralRuns:
             entry["model"] for entry in entries
         }
         assert {entry["run"] for entry in entries} == {"a", "b"}
-        size = len(build_full_metrics()["report"])
-        assert len(entries) == 2 * size
+        metrics = build_full_metrics()
+        assert len(entries) == 2 * len(metrics["report"] + metrics["judges"])
         assert "a/sample" in page.read_text()
 
     def test_another_seed_is_a_repetition(self, tmp_path):
@@ -197,6 +211,59 @@ class TestSeveralRuns:
         mixed = options.model_copy(update={"mixed": True})
         page = build_report(runs, mixed)[1].read_text()
         assert "Settings that differ" in page and f"sampling.{name} is" in page
+
+    @pytest.mark.parametrize(
+        ("changes", "line"),
+        [
+            (
+                {"benchmarks": {"gsm8k": {"decoding": {"max_tokens": 16}}}},
+                "benchmark gsm8k: sampling.max_tokens is 512 in a, 16 in b",
+            ),
+            (
+                {"judges": {"rewards": {"harmless_above": -1.0}}},
+                "judges.rewards: harmless_above is -3.0 in a, -1.0 in b",
+            ),
+            (
+                {"judges": {"policy": {"engine": {"type": "fake", "model": "third"}}}},
+                "judges.policy: engine.model is other in a, third in b",
+            ),
+        ],
+    )
+    def test_what_decides_a_benchmark_or_a_judge_is_compared(self, tmp_path, changes, line):
+        def build(**changes):
+            config = build_full_config(**changes)
+            return build_full_metrics() | {"forms": build_forms(config)}
+
+        plain = build_full_config().model_dump(mode="json", exclude_unset=True)
+        changed = {
+            name: plain[name] | {key: plain[name][key] | value for key, value in items.items()}
+            for name, items in changes.items()
+        }
+        runs = [
+            write_run(tmp_path / "a", build()),
+            write_run(tmp_path / "b", build(**changed), **changed),
+        ]
+        options = ReportConfig(out=str(tmp_path / "out"))
+        with pytest.raises(ConfigError) as caught:
+            build_report(runs, options)
+        assert line in str(caught.value) and "more)" not in str(caught.value)
+        assert find_line(build_report(runs, options.model_copy(update={"mixed": True})), line)
+
+    def test_a_judge_that_one_run_alone_has_is_no_difference(self, tmp_path):
+        runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", judges={})]
+        build_report(runs, ReportConfig(out=str(tmp_path / "out")))
+
+    def test_rubrics_of_judges_count_by_content(self, tmp_path):
+        runs = [write_run(tmp_path / name) for name in "ab"]
+        for run, identity in zip(runs, ("one", "two"), strict=True):
+            path = run / "eval" / "record.json"
+            record = json.loads(path.read_text())
+            found = {"name": f"{run.name}.txt", "identity": identity}
+            record["inputs"]["judges.policy.rubric"] = found
+            record["config"]["judges"]["policy"]["rubric"] = found["name"]
+            path.write_text(json.dumps(record))
+        with pytest.raises(ConfigError, match=r"judges\.policy: rubric is one in a, two in b"):
+            build_report(runs, ReportConfig(out=str(tmp_path / "out")))
 
     def test_other_thresholds_prompts_and_judges_are_refused(self, tmp_path):
         for change in ("thresholds", "prompts", "judge"):

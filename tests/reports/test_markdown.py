@@ -1,5 +1,6 @@
 """The table for pull requests: what it holds, and that nothing in it is markup."""
 
+import html
 import re
 
 import pytest
@@ -18,8 +19,10 @@ def test_it_has_the_main_numbers_with_marks_and_their_legend():
         lines[header] == "| rate, set | base | sft |" and lines[header + 1] == "| :-- | --: | --: |"
     )
     assert lines[header + 2].startswith("| harmful, risky |") and "↓&#42;&#42;" in lines[header + 2]
-    assert "Holm-corrected over the 4 tests" in text and "&#42;&#42; p &#60; .01" in text
+    assert "Holm-corrected over the 6 tests" in text and "&#42;&#42; p &#60; .01" in text
     assert "- On the Pareto front" in text and "- Unscored answers: 4" in text
+    assert "- Unscored verdicts of judge policy: 5 (5 no label)" in text
+    assert "Warning: risky: category Spam is missing" in text
 
 
 def test_no_evaluation_is_said():
@@ -31,6 +34,26 @@ def test_nothing_is_markup(text):
     escaped = escape_markdown(text)
     assert not set("<>|`[]*~!@\n") & set(escaped)
     assert not re.search(r"(?<!&)#|://|www\.", escaped)
+
+
+@pytest.mark.parametrize(
+    ("text", "parted"),
+    [
+        ("GH-12", "GH-&#8288;12"),
+        ("@someone", "&#64;&#8288;someone"),
+        ("a/b#12", "a/b&#35;&#8288;12"),
+        ("f0f0f0f", "f0f0f0&#8288;f"),
+        ("F0" * 20, "F0F0F0&#8288;" * 6 + "F0F0"),
+        ("www.example.com", "www&#8288;&#46;example.com"),
+        ("https://x", "https&#58;//&#8288;x"),
+    ],
+)
+def test_what_github_links_by_its_text_is_parted_in_two(text, parted):
+    """Character references are read before mentions, issues and commits are looked for."""
+    assert escape_markdown(text) == parted
+    read = html.unescape(escape_markdown(f"see {text}"))
+    links = r"(?i)\bgh-\d|[@#]\w|\b[0-9a-f]{7,40}\b|www\.|://\w"
+    assert re.search(links, f"see {text}") and not re.search(links, read)
 
 
 def test_plain_names_are_left_as_they_read():

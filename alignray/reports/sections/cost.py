@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignray.reports.bars import plot_amounts
-from alignray.reports.page import Block, Cell, Figure, Table
+from alignray.reports.page import Block, Cell, Figure, Note, Table
 from alignray.reports.svg import format_number, format_percent
 from alignray.reports.values import build_blocks
 
@@ -23,17 +23,18 @@ def build_cost_blocks(records: Sequence[Record]) -> list[Block]:
         caption = f"{sum(amount for _, amount in seconds):,.0f} s in all, one stage at a time."
         blocks.insert(0, Figure(title, drawing, caption))
     for record in records:
-        blocks += build_given_cost(record["metrics"].get("cost"), f", {record['stage']}")
+        blocks += build_given_cost(record["metrics"], f", {record['stage']}")
     return blocks
 
 
-def build_given_cost(cost: Any, of: str = "") -> list[Block]:
-    """What a stage says of its cost itself: a list with a row per engine, or named numbers."""
+def build_given_cost(metrics: Mapping[str, Any], of: str = "") -> list[Block]:
+    """What an evaluation says of its engines: how many were started, and a row of each."""
+    cost = metrics.get("cost")
     if not cost:
         return []
-    if isinstance(cost, Mapping):
-        return list(build_blocks(cost, f"Cost{of}: "))
-    return list(build_blocks({f"Cost by engine{of}": cost}))
+    started = metrics.get("engines")
+    note = [Note(f"{started}{of}.")] if started else []
+    return [*note, *build_blocks({f"Cost by engine{of}": cost})]
 
 
 def build_count_table(records: Sequence[Record]) -> Table:
@@ -90,9 +91,7 @@ def _build_row(record: Record) -> list[str | Cell]:
 
 def _count(metrics: Mapping[str, Any], name: str, default: Any = None) -> Any:
     """A number of the stage, or the sum over its engines where these say it."""
-    cost = metrics.get("cost")
-    rows = cost if isinstance(cost, list) else ()
-    found = [row[name] for row in rows if isinstance(row, Mapping) and name in row]
+    found = [row[name] for row in metrics.get("cost", ()) if name in row]
     known = bool(found) and all(isinstance(value, int) for value in found)
     return metrics.get(name, sum(found) if known else default)
 

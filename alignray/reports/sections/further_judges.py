@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from alignray.reports.entries import (
     Entry,
@@ -35,12 +34,6 @@ def build_further_blocks(metrics: Metrics) -> list[Block]:
     for name in dict.fromkeys(entry["metric"] for entry in of_judges):
         blocks.append(_build_judge_figure([e for e in of_judges if e["metric"] == name]))
     return blocks
-
-
-def list_unscored(metrics: Metrics) -> Sequence[Mapping[str, Any]]:
-    """Of each further judge: `{judge, n, unscored, reasons}`."""
-    found = metrics.get("judges")
-    return found.get("unscored", ()) if isinstance(found, Mapping) else ()
 
 
 def _read_key(entry: Entry) -> tuple[str, str, str, str]:

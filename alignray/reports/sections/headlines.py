@@ -70,7 +70,12 @@ def _build_useless_headline(metrics: Metrics) -> list[Headline]:
     if not found:
         return []
     worst = max(found, key=lambda entry: float(entry["value"]))
-    where = f"{last}, its worst set: {worst['benchmark']}"
-    where += " (truth)" if worst["metric"].endswith("_truth") else ""
-    value = f"≤ {format_percent(worst['value'])}"
-    return [Headline("Useless answers", value, where, show_counts(worst))]
+    where = f"on {worst['benchmark']}" + (" (truth)" if worst["metric"] != USELESS else "")
+    return [
+        Headline(
+            "Useless answers, worst set",
+            format_percent(worst["value"]),
+            f"{last} {where}: {show_interval(worst)}",
+            show_counts(worst),
+        )
+    ]

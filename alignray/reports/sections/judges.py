@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignray.reports.entries import Metrics, read_estimate
 from alignray.reports.page import Block, Cell, Figure, Table
 from alignray.reports.plots import Whisker, plot_intervals
-from alignray.reports.sections.further_judges import build_further_blocks, list_unscored
-from alignray.reports.svg import format_number, format_percent
-from alignray.reports.values import build_blocks, is_estimate
+from alignray.reports.sections.further_judges import build_further_blocks
+from alignray.reports.svg import format_percent
+from alignray.reports.values import is_estimate
 
 Record = Mapping[str, Any]
 
@@ -26,7 +27,6 @@ def build_judge_blocks(metrics: Metrics, records: Sequence[Record] = ()) -> list
         *_build_unscored_table(metrics, records),
         *_build_tau_figures(metrics),
         *_build_confusion_tables(metrics),
-        *_build_agreement_blocks(metrics.get("judge_agreement")),
         *build_further_blocks(metrics),
     ]
     for record in records:
@@ -44,10 +44,7 @@ def _build_unscored_table(metrics: Metrics, records: Sequence[Record]) -> list[B
         for record in records
         if isinstance(found := record["metrics"].get("unscored_reasons"), Mapping)
     ]
-    sources += [
-        (f"judge {found['judge']}", found["reasons"], found["n"])
-        for found in list_unscored(metrics)
-    ]
+    sources += list_judge_sources(metrics)
     rows: list[list[str | Cell]] = []
     for stage, reasons, total in sources:
         if reasons is None:
@@ -61,6 +58,19 @@ def _build_unscored_table(metrics: Metrics, records: Sequence[Record]) -> list[B
     )
     header = ["stage", "unscored", "share", "reasons"]
     return [Table("Unscored verdicts", header, rows, caption, text_columns=(3,))] if rows else []
+
+
+def list_judge_sources(metrics: Metrics) -> list[tuple[str, Counter[str], int]]:
+    """Of each further judge: its name, its unscored verdicts by reason, and all it was to give."""
+    found = metrics.get("judge_unscored", ())
+    listed = []
+    for judge in dict.fromkeys(entry["judge"] for entry in found):
+        own = [entry for entry in found if entry["judge"] == judge]
+        reasons = Counter[str]()
+        for entry in own:
+            reasons.update(entry["reasons"])
+        listed.append((f"judge {judge}", reasons, sum(entry["n"] for entry in own)))
+    return listed
 
 
 def _count_verdicts(metrics: Metrics) -> int:
@@ -122,46 +132,6 @@ def _show_confusion_row(grade: int, counts: Sequence[int]) -> list[str | Cell]:
     total = sum(counts)
     cells = [Cell(str(count), count / total if total else None) for count in counts]
     return [str(grade), *cells, str(total)]
-
-
-def _build_agreement_blocks(agreement: Any) -> list[Block]:
-    """Agreement between judges: coefficients with intervals drawn, all else as it is."""
-    if not agreement:
-        return []
-    values = agreement if isinstance(agreement, Mapping) else {"agreement of the judges": agreement}
-    drawn = [entry for entry in _list_objects(agreement) if _is_drawable(entry)]
-    blocks: list[Block] = []
-    if drawn:
-        title = "Agreement between judges"
-        whiskers = [Whisker(_name(entry), read_estimate(entry), color=1) for entry in drawn]
-        low = min(0.0, *(whisker.judged.low for whisker in whiskers))
-        high = max(1.0, *(whisker.judged.high for whisker in whiskers))
-        drawing = plot_intervals(title, whiskers, (low, high), format_number)
-        caption = (
-            "With 95 % intervals. Not measured: who of them is right; they can be wrong together."
-        )
-        blocks.append(Figure(title, drawing, caption))
-    return [*blocks, *build_blocks(values, "Judges: ", folded=bool(drawn))]
-
-
-def _list_objects(agreement: Any) -> list[Mapping[str, Any]]:
-    values = agreement.values() if isinstance(agreement, Mapping) else agreement
-    found = [value for value in values if isinstance(value, Mapping)] if values else []
-    return [agreement] if isinstance(agreement, Mapping) and is_estimate(agreement) else found
-
-
-def _is_drawable(entry: Mapping[str, Any]) -> bool:
-    return is_estimate(entry) and None not in (entry["value"], entry["ci_low"], entry["ci_high"])
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    """What an agreement is about: all its words but those that explain it."""
-    hidden = ("direction", "method", "not_measured")
-    return ", ".join(
-        " and ".join(map(str, value)) if isinstance(value, list) else str(value)
-        for key, value in entry.items()
-        if key not in hidden and isinstance(value, str | list) and value
-    )
 
 
 def _build_flip_figure(stage: str, flips: Mapping[str, Any]) -> Figure:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from alignray.reports.entries import Metrics
+from alignray.reports.entries import Metrics, list_judge_entries
 from alignray.reports.page import Block, Figure
 from alignray.reports.plots import Curve, plot_histogram, plot_lines
-from alignray.reports.svg import format_number, format_percent
+from alignray.reports.svg import format_percent
 
 _GRADE_NAMES = {
     "safety": "Safety grades (5 is safe)",
@@ -23,7 +23,7 @@ _RATES = {
 
 
 def build_sweep_blocks(metrics: Metrics) -> list[Block]:
-    """Rate against threshold for each set: from the histograms, and what a scorer swept itself."""
+    """Rate against threshold for each set: from the histograms, and what a reward judge swept."""
     blocks: list[Block] = []
     for benchmark, kind in metrics["benchmarks"].items():
         for grade, (wanted, title, threshold) in _RATES.items():
@@ -32,7 +32,7 @@ def build_sweep_blocks(metrics: Metrics) -> list[Block]:
                 used = metrics.get("thresholds", {}).get(threshold)
                 named = f"{title} by threshold: {benchmark}"
                 blocks += [_build_sweep(named, grade, curves, used)] if curves else []
-    return [*blocks, *_build_given_sweeps(metrics)]
+    return [*blocks, *_build_reward_sweeps(metrics)]
 
 
 def sweep_counts(counts: Sequence[int]) -> list[tuple[float, float]]:
@@ -62,26 +62,39 @@ def _build_sweep(title: str, grade: str, curves: list[Curve], used: float | None
     return Figure(title, drawing, f"{caption} Where lines cross, the order of models is a choice.")
 
 
-def _build_given_sweeps(metrics: Metrics) -> list[Block]:
-    """Sweeps that were given: `[{model, benchmark, points: [{threshold, value}]}]`."""
-    places = (metrics.get("details"), metrics.get("judges"))
-    swept = [
-        entry
-        for place in places
-        if isinstance(place, Mapping)
-        for entry in place.get("threshold_sweep") or ()
-    ]
+def _build_reward_sweeps(metrics: Metrics) -> list[Block]:
+    """Share of answers above each reward, as a reward judge swept it."""
+    swept = metrics.get("threshold_sweep", ())
     blocks: list[Block] = []
     for benchmark in dict.fromkeys(entry["benchmark"] for entry in swept):
         curves = [
-            Curve(entry["model"], _read_points(entry), color)
-            for color, entry in enumerate(e for e in swept if e["benchmark"] == benchmark)
+            Curve(entry["model"], _read_points(entry), metrics["models"].index(entry["model"]))
+            for entry in swept
+            if entry["benchmark"] == benchmark
         ]
         title = f"By threshold of the reward: {benchmark}"
-        drawing = plot_lines(title, curves, "reward above", format_number)
-        caption = "As it was swept; the unit is that of the metric."
+        used = _find_reward_threshold(metrics, benchmark)
+        drawing = plot_lines(title, curves, "reward above", _show_percent, used)
+        caption = "Percent of answers whose reward is above the threshold."
+        if used is not None:
+            caption += f" Dashed: the one in use, {used:g}."
+        caption += " Not measured: whether the reward model is right."
         blocks.append(Figure(title, drawing, caption))
     return blocks
+
+
+def _find_reward_threshold(metrics: Metrics, benchmark: str) -> float | None:
+    """The threshold of HmR or HpR on a benchmark; None where reward judges have several."""
+    used = {
+        float(entry["threshold"])
+        for entry in list_judge_entries(metrics)
+        if entry["benchmark"] == benchmark and entry["metric"] in ("HmR", "HpR")
+    }
+    return used.pop() if len(used) == 1 else None
+
+
+def _show_percent(value: float) -> str:
+    return format_percent(value / 100)
 
 
 def _read_points(entry: Mapping[str, Any]) -> list[tuple[float, float]]:

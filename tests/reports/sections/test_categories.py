@@ -42,11 +42,12 @@ def test_eleven_categories_are_two_drawings():
 def test_what_a_further_judge_says_by_category_is_drawn_and_means_are_a_table():
     blocks = build_category_blocks(build_full_metrics())
     titles = [block.title for block in blocks if isinstance(block, Figure)]
-    assert "flagged rate by category, policy: risky" in titles
+    assert "harmfulness rate by category, policy: risky" in titles
+    assert "flag rate by category, flags: risky" in titles
     further = [
         build_entry(model, f"risky/{name}", "harmfulness_score", 3.2, judge="p", k=None)
         for model in "ab"
         for name in ("Malware", "Fraud")
     ]
-    [table] = build_category_blocks(build_metrics([], judges={"entries": further}))
+    [table] = build_category_blocks(build_metrics([], judges=further))
     assert isinstance(table, Table) and table.rows[0][1].text == "3.2"

@@ -25,11 +25,11 @@ def test_no_time_and_no_tokens_are_dashes():
     assert row == ["pairs", "0.0", "–", "–", "–", "–", "–", "–"]
 
 
-def test_cost_in_any_form_is_shown():
-    records = [build_record("a", 1.0, {"cost": {"dollars": 3.5}}), build_record("b", 2.0, {})]
+def test_cost_by_engine_and_how_many_were_started_are_shown():
+    records = [build_record("a", 1.0, {}), build_record("b", 2.0, build_full_metrics())]
     blocks = build_cost_blocks(records)
     assert isinstance(blocks[0], Figure) and "3 s in all" in blocks[0].caption
-    assert blocks[-1].rows == [["dollars", "3.5"]]
-    [table] = build_given_cost(build_full_metrics()["cost"])
-    assert table.title == "Cost by engine" and len(table.rows) == 2
-    assert build_given_cost(None) == []
+    note, table = blocks[-2:]
+    assert note.text == "1 engine started for 2 models, 1 for verdicts, b."
+    assert table.title == "Cost by engine, b" and len(table.rows) == 2
+    assert build_given_cost({}) == []

@@ -20,12 +20,15 @@ def test_the_main_rates_come_first_and_truths_and_categories_stay_out():
     assert [row.metric for row in rows[:5]] == [
         "harmful_rate", "over_refusal_rate", "answered_rate", "useless_rate", "useless_rate",
     ]  # fmt: skip
-    assert rows[5:] == [
-        Row("harmful_rate", "risky", "policy"),
-        Row("flagged_rate", "risky", "policy"),
-        Row("win_rate", "plain", "pairs", "base"),
+    assert rows[5:8] == [
+        Row("accuracy", "mmlu"),
+        Row("accuracy", "gsm8k"),
+        Row("harmfulness_score", "risky", "policy"),
     ]
-    assert describe_row(rows[-1]) == "win, plain (judge pairs, against base)"
+    assert {"HmR", "HpR", "CAS", "mean_reward", "flag_rate"} <= {row.metric for row in rows}
+    assert not [row for row in rows if "/" in row.benchmark]
+    wins = Row("win_rate", "plain", "pairs", "base")
+    assert wins in rows and describe_row(wins) == "win, plain (judge pairs, against base)"
 
 
 def test_p_values_are_corrected_over_the_tests_of_the_table_alone():

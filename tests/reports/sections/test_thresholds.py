@@ -44,7 +44,12 @@ def test_sweeps_of_grades_and_given_ones_are_drawn_with_the_threshold_in_use():
         "Useless answers, by grade alone by threshold: risky",
         "Useless answers, by grade alone by threshold: plain",
         "By threshold of the reward: risky",
+        "By threshold of the reward: plain",
     ]
+    assert "the one in use, -3" in blocks[3].caption and "-2" in blocks[4].caption
+    reward = ElementTree.fromstring(str(blocks[3].drawing))
+    assert len(list(reward.iter("polyline"))) == 2
+    assert [e for e in reward.iter("line") if e.get("class") == "mark-line"]
     root = ElementTree.fromstring(str(blocks[0].drawing))
     assert len([e for e in root.iter("line") if e.get("class") == "mark-line"]) == 1
     assert "the one in use, 2.5" in blocks[0].caption
