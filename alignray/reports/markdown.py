@@ -52,13 +52,12 @@ def render_markdown(title: str, subtitle: str, evaluations: Sequence[tuple[str, 
 
 
 def _render_evaluation(metrics: Metrics) -> list[str]:
-    parts = []
+    parts = [escape_markdown(f"Warning: {line}", 600) for line in list_findings(metrics)]
     for block in build_main_table(metrics):
         if isinstance(block, Table):
             parts += [_render_table(block), escape_markdown(block.caption, 600)]
     lines = [f"{line.title}: {line.value} ({line.detail})" for line in build_headlines(metrics)]
     lines += [describe_front(metrics), *_describe_unscored(metrics)]
-    parts += [escape_markdown(f"Warning: {line}", 600) for line in list_findings(metrics)]
     parts.append("\n".join(f"- {escape_markdown(line, 600)}" for line in lines if line))
     return parts
 

@@ -45,7 +45,8 @@ def write_hostile_run(run, text):
     places = {
         "base": f"{text} 1", "sft": f"{text} 2", "plain": f"{text} 3", "risky": f"{text} 4",
         "Malware": f"{text} 5", "unreadable": f"{text} 6", "judge": f"{text} 7",
-        "policy": f"{text} 8", "flagged_rate": f"{text} 9", "no label": f"{text} 10",
+        "policy": f"{text} 8", "flag_rate": f"{text} 9", "no label": f"{text} 10",
+        "category Spam is missing": f"{text} 11", "anatomy": f"{text} 12",
     }  # fmt: skip
     metrics = rename(metrics, places)
     for entry in metrics["examples"]:
