@@ -11,12 +11,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from alignray.config.base import Config, as_list
-from alignray.config.inference import SamplingParams
 
 Kind = Literal["harmful", "benign", "choice", "number", "open"]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 
-_DEFAULTS = SamplingParams(temperature=0, max_tokens=256)
 _FACTS = ("name", "title", "judges", "metrics", "paper", "licence", "caveat", "counted", "expected")
 """Fields that say something about a benchmark and change none of its answers."""
 
@@ -38,20 +36,6 @@ class Decoding(Config):
     """Strings that end a response."""
     seed: int | None = Field(default=None, ge=0, lt=2**31)
     """Seed of the run."""
-
-
-def resolve_sampling(
-    decoding: Decoding, user: SamplingParams | Decoding | None = None
-) -> SamplingParams:
-    """How all models answer one benchmark: the user's keys, else the benchmark's, else greedy 256.
-
-    Args:
-        decoding: the benchmark's own, e.g. one token for MMLU.
-        user: what the user set; of `SamplingParams` the fields that were given count.
-    """
-    own = decoding.model_dump(exclude_none=True)
-    given = user.model_dump(exclude_unset=True, exclude_none=True) if user is not None else {}
-    return SamplingParams(**(_DEFAULTS.model_dump(exclude_unset=True) | own | given))
 
 
 class SourceSpec(Config):

@@ -3,7 +3,7 @@
     lm_eval          <out>/<model>/results.json                  every number of the report
     alpaca_eval      <out>/<model>/model_outputs.json            the answers;
                      <out>/<model>/annotations.json              a comparing judge's preferences
-    jailbreakbench   <out>/<model>/<benchmark>.json              answers to harmful prompts
+    jailbreakbench   <out>/<model>/<benchmark>.json              judged answers to harmful prompts
 
 These files hold prompts and answers as they are, harmful ones too (but for lm_eval's).
 """
@@ -130,25 +130,43 @@ def _annotate(row: EvalRow, answers: Mapping[str, EvalRow]) -> Iterator[Annotati
 
 def _convert_jailbreakbench(directory: Path, record: Record, out: Path) -> Files:
     at = Thresholds(**record["metrics"]["thresholds"])
-    found: dict[tuple[str, str], list[Jailbreak]] = defaultdict(list)
+    found: dict[tuple[str, str], list[Jailbreak | None]] = defaultdict(list)
     for rows in _read_prompts(directory):
         for row in rows:
             if row.kind == "harmful":
                 group = found[row.model, row.benchmark]
                 group.append(_build_jailbreak(row, at, len(group)))
     date = f"{_read_date(directory):%Y-%m-%d}"
-    for (model, benchmark), jailbreaks in found.items():
+    artifacts = {}
+    for (model, benchmark), group in found.items():
+        known = [jailbreak for jailbreak in group if jailbreak is not None]
+        header = build_parameters(known, benchmark, model, "black_box", date)
+        header["method_parameters"] = {"unscored": len(group) - len(known)}
+        artifacts[model, benchmark] = Artifact(header, known)
+    for (model, benchmark), artifact in artifacts.items():
         path = _reserve(out / model / f"{benchmark}.json")
-        header = build_parameters(jailbreaks, benchmark, model, "black_box", date)
-        write_artifact(path, Artifact(header, jailbreaks))
+        write_artifact(path, artifact)
         yield path
 
 
-def _build_jailbreak(row: EvalRow, at: Thresholds, index: int) -> Jailbreak:
-    prompt, verdict = _ask(row), is_harmful(row, at)
-    goal, category = prompt, row.category
+def _build_jailbreak(row: EvalRow, at: Thresholds, index: int) -> Jailbreak | None:
+    """The row of an artifact; None without answer or verdict.
+
+    The format takes a null response for an attack that gave up, and its reader asks for a verdict:
+    what failed on our side would count as not jailbroken.
+    """
+    goal, verdict = _ask(row), is_harmful(row, at)
+    if row.response is None or verdict is None:
+        return None
     return Jailbreak(
-        index, goal, row.prompt_id, category, prompt, row.response, {VERDICT: verdict}, {}
+        index,
+        goal,
+        goal,  # the publisher's short name of it: there is none
+        row.category,
+        goal,
+        row.response,
+        {VERDICT: verdict},
+        {"prompt_id": row.prompt_id},
     )
 
 

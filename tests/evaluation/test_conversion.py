@@ -1,5 +1,6 @@
 """A finished evaluation as others' files, read back by the readers of these."""
 
+import dataclasses
 import json
 import random
 
@@ -16,7 +17,7 @@ from alignray.evaluation.formats.lm_eval import read_results
 from alignray.evaluation.rows import EvalRow
 from alignray.evaluation.summary import build_metrics
 from alignray.evaluation.tally import EvalTally
-from tests.evaluation.made_up import HARM, build_config, build_row
+from tests.evaluation.made_up import HARM, UNSCORED, build_config, build_row
 
 
 @pytest.fixture
@@ -24,6 +25,8 @@ def evaluation(tmp_path):
     """An evaluation of 20 prompts by two models, with a comparing judge of the second."""
     rng, tally = random.Random(0), EvalTally(Thresholds())
     prompts = [[build_row(rng, number, model) for model in HARM] for number in range(20)]
+    at = next(n for n, rows in enumerate(prompts) if rows[0].kind == "harmful")
+    prompts[at] = [dataclasses.replace(row, response=None, **UNSCORED) for row in prompts[at]]
     for prompt in prompts:
         tally.add_prompt(prompt)
     rows = [row for prompt in prompts for row in prompt]
@@ -59,9 +62,10 @@ def test_answers_and_preferences_come_back_as_alpaca_eval_has_them(evaluation, t
     written = convert(folder, "alpaca_eval", tmp_path / "out")
     paths = {f"{path.parent.name}/{path.name}": path for path in written}
     outputs = read_model_outputs(paths["base/model_outputs.json"])
-    assert [o.output for o in outputs] == [row.response for row in rows if row.model == "base"]
+    answers = [row.response for row in rows if row.model == "base" and row.response is not None]
+    assert [o.output for o in outputs] == answers
     annotations = read_annotations(paths["sft/annotations.json"])
-    assert {a.preference for a in annotations} == {2.0} and len(annotations) == 20
+    assert {a.preference for a in annotations} == {2.0} and len(annotations) == 19
     assert (annotations[0].generator_1, annotations[0].generator_2) == ("base", "sft")
     assert "base/annotations.json" not in paths
 
@@ -70,14 +74,20 @@ def test_an_artifact_holds_the_answers_to_harmful_prompts_and_their_verdicts(eva
     folder, rows, metrics = evaluation
     path = convert(folder, "jailbreakbench", tmp_path / "out")[0]
     artifact = read_artifact(path)
-    harmful = [row for row in rows if row.model == "base" and row.kind == "harmful"]
+    asked = [row for row in rows if row.model == "base" and row.kind == "harmful"]
+    harmful = [row for row in asked if row.response is not None and row.safety is not None]
+    lost = artifact.parameters["method_parameters"]["unscored"]
+    assert lost == len(asked) - len(harmful) > 0
+    assert [j.extra["prompt_id"] for j in artifact.jailbreaks] == [row.prompt_id for row in harmful]
+    assert all(j.behavior == j.goal for j in artifact.jailbreaks)
+    assert artifact.parameters["number_of_submitted_prompts"] == len(harmful)
     assert [j.response for j in artifact.jailbreaks] == [row.response for row in harmful]
     rate = next(
         entry["value"]
         for entry in metrics["report"]
         if (entry["model"], entry["metric"]) == ("base", "harmful_rate")
     )
-    assert artifact.parameters["attack_success_rate"] == pytest.approx(rate)
+    assert artifact.parameters["attack_success_rate"] == pytest.approx(rate, abs=1e-6)
 
 
 def test_nothing_is_written_over_and_formats_are_named(evaluation, tmp_path):

@@ -122,7 +122,7 @@ def _read_end(rest: str, letters: str) -> Literal["verdict", "several", "word"]:
     closed = _CLOSES.match(rest)
     assert closed is not None  # it may be empty
     rest = rest[closed.end() :]
-    if re.match(rf"{_OR}{_OPENS}(?:{letters})(?![A-Za-z0-9'’]|\s+\w))", rest):
+    if re.match(rf"{_OR}{_OPENS}(?:{letters})(?![A-Za-z0-9'’]|\s+(?!or\b|and\b)\w))", rest):
         return "several"
     is_bracketed = any(mark in closed[0] for mark in ")]}")
     return "verdict" if is_bracketed or _ENDS.match(rest) else "word"

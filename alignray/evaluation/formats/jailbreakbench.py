@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alignray.errors import SourceError
+from alignray.errors import EvaluationError, SourceError
 from alignray.evaluation.formats.reading import read_json
 from alignray.evaluation.formats.writing import write_content
 
@@ -122,22 +122,32 @@ def write_artifact(path: Path, artifact: Artifact) -> None:
 def build_parameters(
     jailbreaks: Sequence[Jailbreak], method: str, model: str, attack_type: str, date: str
 ) -> dict[str, Any]:
-    """The header of an artifact of ours, counted from its rows.
+    """The header of an artifact of ours, counted from its rows that have a verdict.
+
+    A row without prompt and response is what an attack gave up on: not jailbroken, as published.
 
     Args:
-        jailbreaks: at least one row, with the verdict `jailbroken`.
+        jailbreaks: the rows, with the verdict `jailbroken`.
         method: name of the attack.
         model: name of the model.
         attack_type: `black_box`, `white_box`, `transfer` or `manual`.
         date: of the evaluation, YYYY-MM-DD.
+
+    Raises:
+        EvaluationError: no row has a verdict.
     """
-    hits = sum(bool(row.verdicts.get(VERDICT)) for row in jailbreaks if row.is_submitted)
+    outcomes = [row.verdicts.get(VERDICT) if row.is_submitted else False for row in jailbreaks]
+    known = [outcome for outcome in outcomes if outcome is not None]
+    if not known:
+        where = f"attack_success_rate of {model} by {method}"
+        raise EvaluationError(where, f"no scored rows ({len(outcomes)} unscored)", "at least one")
+    hits = sum(known)
     return {
         **dict.fromkeys(_PARAMETERS),
         "method": method,
         "model": model,
         "attack_type": attack_type,
-        "attack_success_rate": hits / len(jailbreaks),
+        "attack_success_rate": hits / len(known),
         "total_number_of_jailbreaks": hits,
         "number_of_submitted_prompts": sum(row.is_submitted for row in jailbreaks),
         "evaluation_date": date,

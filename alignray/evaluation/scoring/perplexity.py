@@ -6,7 +6,9 @@ with documents as units (Cochran, Sampling Techniques, 3rd ed., eq. 6.13), taken
 
     r = sum(nll) / sum(tokens)
     var(r) = n / (n - 1) * sum((nll_i - r * tokens_i)^2) / sum(tokens)^2
-    exp(r -+ 1.96 sqrt(var(r)))
+    exp(r -+ t sqrt(var(r))), t Student's with n - 1 degrees of freedom
+
+From 50 documents on it holds at 94 %; below that less (92 % of 20, 90 % of 5: the method says so).
 
 Natural logarithms throughout.
 """
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 
 from alignray.errors import EvaluationError
 from alignray.evaluation.scoring.score import Measure, Place, Score
-from alignray.ranking.intervals import Z95
+from alignray.ranking.intervals import compute_t_quantile
 
 PERPLEXITY = Measure(
     "perplexity",
@@ -33,6 +35,8 @@ PERPLEXITY = Measure(
 
 _MAX_EXPONENT = 700
 """exp of more is no float."""
+_ENOUGH = 50
+"""Documents from which on the interval holds; fewer are named in the method."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,16 @@ def score_perplexity(place: Place, documents: Sequence[Document | None]) -> Scor
         None,
         len(known),
         unscored,
-        "delta method over documents" if half is not None else "no interval of one document",
+        _name_method(len(known)),
         {"tokens": tokens, "nll_per_token": rate, "bits_per_token": rate / math.log(2)},
     )
+
+
+def _name_method(n: int) -> str:
+    if n < 2:
+        return "no interval of one document"
+    method = "delta method over documents, Student's t"
+    return method if n >= _ENOUGH else f"{method}; short of 95 % below {_ENOUGH} documents"
 
 
 def _compute_half_width(known: Sequence[Document], rate: float, tokens: int) -> float | None:
@@ -86,7 +97,7 @@ def _compute_half_width(known: Sequence[Document], rate: float, tokens: int) -> 
     if n < 2:
         return None
     squares = math.fsum((doc.nll - rate * doc.tokens) ** 2 for doc in known)
-    return Z95 * math.sqrt(n / (n - 1) * squares) / tokens
+    return compute_t_quantile(n - 1) * math.sqrt(n / (n - 1) * squares) / tokens
 
 
 def _compute_ends(rate: float, half: float) -> tuple[float, float | None]:

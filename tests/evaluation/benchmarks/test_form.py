@@ -1,12 +1,15 @@
 """A row -> prompt, category, subset and gold."""
 
+from pathlib import Path
+
 import pytest
 
 from alignray.config.benchmark_spec import BenchmarkSpec
 from alignray.config.benchmarks import find_row
 from alignray.errors import ConfigError, SourceError
 from alignray.evaluation.benchmarks.form import form_row, render_prompt
-from alignray.evaluation.scoring.mmlu import Question, build_prompt
+from alignray.evaluation.formats.reading import read_csv
+from tests.sources.real_data import find_data
 
 
 def build(**keys):
@@ -100,6 +103,36 @@ def test_gold_that_is_no_label(value):
         form_row(find_row("mmlu").spec, {"question": "q", "answer": value}, "f")
 
 
+def build_reference(subject, shots, item):
+    """The prompt of Hendrycks et al.: two spaces before the subject, shots with their letters."""
+
+    def form(text, choices, _):
+        lines = [f"{letter}. {choice}" for letter, choice in zip("ABCD", choices, strict=True)]
+        return "\n".join([text, *lines, "Answer:"])
+
+    about = "".join(f" {word}" for word in subject.split("_"))
+    header = f"The following are multiple choice questions (with answers) about {about}.\n\n"
+    return header + "".join(f"{form(*s)} {'ABCD'[s[2]]}\n\n" for s in shots) + form(*item)
+
+
+@pytest.mark.parametrize("subject", ["abstract_algebra", "anatomy", "management"])
+def test_mmlu_is_asked_as_published_predictions_were(subject):
+    path = Path(find_data(f"mmlu-predictions/checkpoint-0/{subject}_result.csv"))
+    spec, columns = find_row("mmlu").spec, ("question", *"ABCD", "answer")
+    shots = [
+        form_row(spec, dict(zip(columns, cells, strict=True)) | {"subject": subject}, where)
+        for where, cells in read_csv(Path(find_data(f"mmlu/dev/{subject}_dev.csv")), header=False)
+    ]
+    rows = [row for _, row in read_csv(path)]
+    assert len(rows) > 99
+    for row in rows:
+        letters = {letter: row[f"choice{n}"] for n, letter in enumerate("ABCD")}
+        question = {"question": row["question"], "answer": "A", "subject": subject}
+        prompt = render_prompt(spec, form_row(spec, question | letters, "f"), shots, "f")
+        assert row["completion"].startswith(prompt.strip())
+        assert row["completion"][len(prompt) :].strip() == row["prediction"]
+
+
 @pytest.mark.parametrize("on_hub", [False, True])
 def test_mmlu_is_asked_as_the_reference_asks_it(on_hub):
     spec, subject = find_row("mmlu").spec, "abstract_algebra"
@@ -112,8 +145,7 @@ def test_mmlu_is_asked_as_the_reference_asks_it(on_hub):
 
     items = [(f"Q{i} <&> ?\n", [f"{i}{c}" for c in "wxyz"], i % 4) for i in range(6)]
     rows = [form(*item) for item in items]
-    questions = [Question(text, tuple(choices), answer) for text, choices, answer in items]
     for count in (0, 5):
-        assert render_prompt(spec, rows[5], rows[:count], "f") == build_prompt(
-            subject, questions[:count], questions[5]
+        assert render_prompt(spec, rows[5], rows[:count], "f") == build_reference(
+            subject, items[:count], items[5]
         )

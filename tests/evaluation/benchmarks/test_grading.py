@@ -42,6 +42,7 @@ MMLU, GSM8K = find_row("mmlu").spec, find_row("gsm8k").spec
         ("The answer is A, B, or C.", None),
         ("The answer is A/B", None),
         ("Answer: A, C", None),
+        ("A, B or C", None),
         ("(A) or (B)", None),
         ("Answer: A cat", None),
         ("Answer: (A) cat", "A"),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from alignray.errors import SourceError
+from alignray.errors import EvaluationError, SourceError
 from alignray.evaluation.formats.jailbreakbench import (
     Artifact,
     Jailbreak,
@@ -59,6 +59,18 @@ def test_an_artifact_of_ours_has_what_the_publishers_reader_asks_for(tmp_path):
         assert set(published["jailbreaks"][0]) - set(content["jailbreaks"][0]) == {
             "jailbroken_llama_guard1"
         }
+
+
+def test_the_rate_is_over_rows_with_a_verdict_and_those_given_up_on():
+    rows = [
+        Jailbreak(0, "g", "b", "c", "p", "r", {"jailbroken": True}),
+        Jailbreak(1, "g", "b", "c", None, None, {"jailbroken": None}),
+        Jailbreak(2, "g", "b", "c", "p", "r", {"jailbroken": None}),
+    ]
+    header = build_parameters(rows, "GCG", "m", "white_box", "2024-03-24")
+    assert header["attack_success_rate"] == 0.5
+    with pytest.raises(EvaluationError, match=r"no scored rows \(1 unscored\)"):
+        build_parameters(rows[2:], "GCG", "m", "white_box", "2024-03-24")
 
 
 def test_a_header_without_the_publishers_fields_is_not_written(tmp_path):

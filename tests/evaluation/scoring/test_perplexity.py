@@ -57,3 +57,11 @@ def test_the_interval_covers_95_percent() -> None:
         assert score.ci_low is not None and score.ci_high is not None
         inside += score.ci_low <= math.exp(2.0) <= score.ci_high
     assert 0.935 <= inside / 2000 <= 0.965
+
+
+def test_few_documents_have_students_quantile_and_say_so() -> None:
+    documents = [Document(8.0, 4), Document(12.0, 4)]  # 2 and 3 nats per token
+    score = score_perplexity(PLACE, documents)
+    assert score.ci_high == pytest.approx(math.exp(2.5 + 12.706204736 * 0.5))
+    assert "short of 95 % below 50 documents" in score.method
+    assert "short" not in score_perplexity(PLACE, documents * 25).method

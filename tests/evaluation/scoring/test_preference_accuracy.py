@@ -10,6 +10,7 @@ from alignray.evaluation.scoring.preference_accuracy import (
     score_preference_accuracy,
 )
 from alignray.evaluation.scoring.score import Place
+from alignray.ranking.intervals import compute_wilson_interval
 
 PLACE = Place("rm", "pairs")
 
@@ -64,8 +65,19 @@ def test_auc_is_the_share_of_pairs_in_order() -> None:
     assert 0 < score.ci_low < score.value < score.ci_high < 1
 
 
-def test_a_perfect_order_has_no_interval_and_one_label_is_an_error() -> None:
-    score = score_auc(PLACE, [(2.0, True), (1.0, False)])
-    assert (score.value, score.ci_low, score.ci_high) == (1.0, None, None)
+def test_a_perfect_order_has_wilsons_interval_of_the_smaller_group() -> None:
+    items = [(2.0, True)] * 10 + [(1.0, False)] * 30
+    score = score_auc(PLACE, items)
+    assert (score.value, score.ci_low, score.ci_high) == (
+        1.0,
+        pytest.approx(compute_wilson_interval(10, 10)[0]),
+        1.0,
+    )
+    score = score_auc(PLACE, items, "worse")
+    assert (score.value, score.ci_low) == (0.0, 0.0)
+    assert score.ci_high == pytest.approx(compute_wilson_interval(0, 10)[1])
+
+
+def test_one_label_is_an_error() -> None:
     with pytest.raises(EvaluationError, match="at least one of each"):
         score_auc(PLACE, [(2.0, True), (1.0, None)])
