@@ -6,6 +6,7 @@ import pytest
 
 from alignray.config.reporting import ReportConfig
 from alignray.errors import ArtifactError, ConfigError
+from alignray.evaluation.judges.positions import FLIP_RATE
 from alignray.evaluation.summary import build_forms
 from alignray.reports import build_report
 from alignray.reports.gather import load_runs
@@ -116,7 +117,7 @@ def test_everything_that_was_measured_is_on_the_page(run):
         "Of the judges: grader kappa",
         "judge policy",
         "5 no label",
-        "Of the judges: flip rate",
+        f"Of the judges: {FLIP_RATE.name.replace('_', ' ')}",
         "against base",
         "Flips with the order of presentation: rank",
         "Seconds by stage",

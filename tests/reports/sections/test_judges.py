@@ -1,5 +1,6 @@
 """Judge quality: what is shown of agreement, flips and unread verdicts."""
 
+from alignray.evaluation.judges.positions import FLIP_RATE
 from alignray.reports.sections.judges import build_judge_blocks
 from tests.evaluation.made_up import build_made_up_metrics
 from tests.reports.made_up import build_full_metrics
@@ -39,7 +40,9 @@ def test_flips_and_first_place_are_shown_of_judges_and_rankings():
     flips = {"value": 0.12, "ci_low": 0.08, "ci_high": 0.16, "n": 60}
     records = [{"stage": "rank", "metrics": {"flip_rate": flips}}]
     blocks = build_judge_blocks(build_full_metrics(), records)
-    assert "prefers the first" in str(find(blocks, "Of the judges: flip rate").drawing)
+    assert "prefers the first" in str(
+        find(blocks, f"Of the judges: {FLIP_RATE.name.replace('_', ' ')}").drawing
+    )
     assert "n = 60" in find(blocks, "Flips with the order").caption
 
 
