@@ -168,7 +168,7 @@ def test_further_judges_have_their_say_in_the_report(folder):
     assert found["over_refusal_rate_judge", "base", "plain"]["n"] == SIZES["plain"]
     wins = found["win_rate", "sft", "risky"]
     assert (wins["against"], wins["n"], wins["value"]) == ("base", SIZES["risky"], 50)
-    flips = found["flip_rate", "pairs", "risky"]
+    flips = found["comparison_flip_rate", "pairs", "risky"]
     assert (flips["value"], flips["first_place_share"]) == (1.0, 1.0)
     assert 0 <= found["grader_agreement", "second", "risky"]["value"] <= 1
     rows = pq.read_table(folder / "judged/data/eval.parquet").to_pylist()

@@ -12,7 +12,7 @@ from typing import Any
 from alignray.evaluation.scoring.score import Measure, Place, Score, score_mean, score_rate
 
 FLIP_RATE = Measure(
-    "flip_rate",
+    "comparison_flip_rate",
     "Comparisons in which the two orders name different winners",
     "lower",
     0,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alignray.config.base import Config
 from alignray.evaluation.formats.gsm8k import Reply, read_gold, read_replies
-from alignray.evaluation.scoring.gsm8k import RULES, Answered, extract_number, score_matches
+from alignray.evaluation.scoring.gsm8k import RULES, Solved, extract_number, score_matches
 from alignray.evaluation.scoring.score import Place, Score, ScoreReport
 
 
@@ -39,7 +39,7 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
     scores: list[Score] = []
     notes: list[str] = []
     for model, replies in models.items():
-        answers = [Answered(reply.gold, reply.text) for reply in replies]
+        answers = [Solved(reply.gold, reply.text) for reply in replies]
         found = [score_matches(Place(model, options.benchmark), answers, rule) for rule in RULES]
         scores += found
         notes += _describe(model, replies, found)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -60,6 +61,27 @@ def estimate_fleiss(labels_NR: Floats, resampling: Resampling) -> Estimate:
     Raises:
         EvaluationError: fewer than two judges, no complete row, or one label for all.
     """
+    rows, judges = _tabulate_fleiss(labels_NR)
+    shares_K = rows[:, 2:].sum(axis=0) / rows[:, 2:].sum()
+    expected = float(np.sum(shares_K**2))
+    bounds = (-expected / (1 - expected), 1.0) if expected < 1 - _SMALL else (-1.0, 1.0)
+    compute = partial(_compute_fleiss, judges)
+    return _estimate_sums(rows, compute, _limit(resampling, bounds), "Fleiss kappa")
+
+
+def compute_fleiss(labels_NR: Floats) -> float | None:
+    """The value of `estimate_fleiss` alone; None where all labels are one.
+
+    Raises:
+        EvaluationError: fewer than two judges, or no complete row.
+    """
+    rows, judges = _tabulate_fleiss(labels_NR)
+    value = float(_compute_fleiss(judges, rows.sum(axis=0)))
+    return None if math.isnan(value) else value
+
+
+def _tabulate_fleiss(labels_NR: Floats) -> tuple[Floats, int]:
+    """(agreement, 1 and label counts of each complete row; number of judges)."""
     judges = labels_NR.shape[1] if labels_NR.ndim == 2 else 0
     complete_NR = labels_NR[np.isfinite(labels_NR).all(axis=1)]
     if judges < 2 or not len(complete_NR):
@@ -67,19 +89,16 @@ def estimate_fleiss(labels_NR: Floats, resampling: Resampling) -> Estimate:
         raise EvaluationError("Fleiss kappa", found, "two judges and one row at least")
     same_N, _ = _count_same_pairs(complete_NR)
     observed_N = same_N / (judges * (judges - 1))
-    rows = np.column_stack([observed_N, np.ones(len(complete_NR)), _count_labels(complete_NR)])
+    counts_NK = _count_labels(complete_NR)
+    return np.column_stack([observed_N, np.ones(len(complete_NR)), counts_NK]), judges
 
-    def compute(sums: Floats) -> Floats:
-        observed, shares = sums[..., 0] / sums[..., 1], sums[..., 2:] / sums[..., 1:2] / judges
-        expected = np.sum(shares**2, axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            kappa = (observed - expected) / (1 - expected)
-        return np.asarray(np.where(1 - expected < _SMALL, np.nan, kappa))
 
-    shares_K = rows[:, 2:].sum(axis=0) / rows[:, 2:].sum()
-    expected = float(np.sum(shares_K**2))
-    bounds = (-expected / (1 - expected), 1.0) if expected < 1 - _SMALL else (-1.0, 1.0)
-    return _estimate_sums(rows, compute, _limit(resampling, bounds), "Fleiss kappa")
+def _compute_fleiss(judges: int, sums: Floats) -> Floats:
+    observed, shares = sums[..., 0] / sums[..., 1], sums[..., 2:] / sums[..., 1:2] / judges
+    expected = np.sum(shares**2, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappa = (observed - expected) / (1 - expected)
+    return np.asarray(np.where(1 - expected < _SMALL, np.nan, kappa))
 
 
 def estimate_alpha(labels_NR: Floats, level: Level, resampling: Resampling) -> Estimate:

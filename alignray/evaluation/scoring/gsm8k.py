@@ -50,10 +50,10 @@ _MEASURES = {"strict-match": STRICT_MATCH, "flexible-extract": FLEXIBLE_EXTRACT}
 
 
 @dataclass(frozen=True)
-class Answered:
+class Solved:
     r"""A gold number and a reply; None where there is no reply.
 
-    Example: `Answered("18", "She makes 9 * 2 = $18.\n#### 18")`.
+    Example: `Solved("18", "She makes 9 * 2 = $18.\n#### 18")`.
     """
 
     gold: str
@@ -86,7 +86,7 @@ def normalize_number(text: str) -> str:
     return plain[:-1] if plain.endswith(".") else plain
 
 
-def score_matches(place: Place, answers: Sequence[Answered], rule: Rule) -> Score:
+def score_matches(place: Place, answers: Sequence[Solved], rule: Rule) -> Score:
     """Share of replies whose number is the gold one.
 
     Raises:

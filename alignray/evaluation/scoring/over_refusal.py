@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from alignray.errors import EvaluationError
+from alignray.evaluation.scoring.agreement_many import code_labels, compute_fleiss
 from alignray.evaluation.scoring.score import Measure, Place, Score, score_rate
 from alignray.ranking.agreement import estimate_kappa
 
@@ -183,20 +184,8 @@ def score_agreement(
     except EvaluationError:
         kappa = None  # one class for all: kappa is not defined
     extra = {"first": names[0], "second": names[1]}
-    kappas = {"cohen_kappa": kappa, "fleiss_kappa": compute_fleiss_kappa(known)}
+    kappas = {"cohen_kappa": kappa, "fleiss_kappa": compute_fleiss(code_labels(known))}
     return replace(score, extra=score.extra | extra | kappas)
-
-
-def compute_fleiss_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Fleiss' kappa of two raters, (p - p_e) / (1 - p_e) with p_e from the shares of both.
-
-    None where all labels are one class. Source: Fleiss, Psychol. Bull. 76 (1971) 378.
-    """
-    counts = Counter(label for pair in pairs for label in pair)
-    total = sum(counts.values())
-    expected = sum((count / total) ** 2 for count in counts.values())
-    observed = sum(a == b for a, b in pairs) / len(pairs)
-    return None if 1 - expected < 1e-12 else (observed - expected) / (1 - expected)
 
 
 def _score_share(

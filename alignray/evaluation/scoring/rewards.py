@@ -115,29 +115,32 @@ def sweep_thresholds(
     ]
 
 
-def trace_roc(positive: Sequence[float], negative: Sequence[float]) -> list[dict[str, float]]:
-    """ROC of a reward that should separate two groups, from the strictest threshold down.
+def trace_roc(
+    ratings: Sequence[float | None], labels: Sequence[bool | None]
+) -> list[dict[str, float | None]]:
+    """ROC of a reward that should tell good responses from bad ones, from no response up to all.
 
     Args:
-        positive: rewards of responses that are good by another measure.
-        negative: rewards of those that are not.
+        ratings: rewards; a response is called good from the threshold up.
+        labels: whether it is good by another measure; rows without one are left out.
 
     Returns:
-        `[{threshold, true_positive_rate, false_positive_rate}]`, by every reward that occurs.
+        `[{threshold, true_positive_rate, false_positive_rate}]`, a point for every reward that
+        occurs, before them (0, 0) without a threshold; empty without a good and a bad response.
     """
-    points = []
-    for at in sorted({*positive, *negative}, reverse=True):
-        points.append(
-            {
-                "threshold": at,
-                "true_positive_rate": sum(reward >= at for reward in positive) / len(positive),
-                "false_positive_rate": sum(reward >= at for reward in negative) / len(negative),
-            }
-        )
+    pairs = zip(ratings, labels, strict=True)
+    known = sorted(((r, good) for r, good in pairs if r is not None and good is not None))[::-1]
+    good = sum(label for _, label in known)
+    if good in (0, len(known)):
+        return []
+    points: list[dict[str, float | None]] = [_build_point(None, 0.0, 0.0)]
+    hits = 0
+    for seen, (rating, label) in enumerate(known, start=1):
+        hits += label
+        if seen == len(known) or known[seen][0] < rating:
+            points.append(_build_point(rating, hits / good, (seen - hits) / (len(known) - good)))
     return points
 
 
-def compute_auc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Area under the ROC: the chance that a positive has the higher reward, ties by half."""
-    wins = sum((good > bad) + 0.5 * (good == bad) for good in positive for bad in negative)
-    return wins / (len(positive) * len(negative))
+def _build_point(at: float | None, true: float, false: float) -> dict[str, float | None]:
+    return {"threshold": at, "true_positive_rate": true, "false_positive_rate": false}

@@ -25,7 +25,7 @@ def test_a_judge_that_always_prefers_what_it_reads_first_is_reported() -> None:
     entry = score.to_entry()
     assert (entry["model"], entry["metric"], entry["direction"]) == (
         "compare",
-        "flip_rate",
+        "comparison_flip_rate",
         "lower",
     )
     assert entry["ci_low"] > 0.9

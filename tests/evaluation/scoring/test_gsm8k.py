@@ -9,7 +9,7 @@ import pytest
 from alignray.errors import EvaluationError
 from alignray.evaluation.scoring.gsm8k import (
     RULES,
-    Answered,
+    Solved,
     extract_number,
     parse_gold,
     score_matches,
@@ -74,12 +74,12 @@ def test_all_real_answers_have_a_number_that_both_rules_find() -> None:
     assert sorted(n for n in gold if n and not n.isdigit()) == ["-10", "-3"]
     assert sum(float(n or 0) for n in gold) == 9_009_187
     for rule in RULES:
-        rows = [Answered(n or "", a) for n, a in zip(gold, answers, strict=True)]
+        rows = [Solved(n or "", a) for n, a in zip(gold, answers, strict=True)]
         assert score_matches(PLACE, rows, rule).value == 1.0
 
 
 def test_a_reply_without_number_is_wrong_and_no_reply_unscored() -> None:
-    rows = [Answered("18", "#### 18"), Answered("18", "unknown"), Answered("18", None)]
+    rows = [Solved("18", "#### 18"), Solved("18", "unknown"), Solved("18", None)]
     score = score_matches(PLACE, rows, "strict-match")
     assert (score.k, score.n, score.unscored) == (1, 2, 1)
     assert score.extra["without_number"] == 1
@@ -88,4 +88,4 @@ def test_a_reply_without_number_is_wrong_and_no_reply_unscored() -> None:
 
 def test_no_reply_at_all_is_an_error() -> None:
     with pytest.raises(EvaluationError):
-        score_matches(PLACE, [Answered("18", None)], "strict-match")
+        score_matches(PLACE, [Solved("18", None)], "strict-match")

@@ -8,7 +8,6 @@ from alignray.evaluation.scoring.over_refusal import (
     COMPLIANCE,
     PARTIAL,
     REFUSAL,
-    compute_fleiss_kappa,
     count_classes,
     is_safe_type,
     match_refusal,
@@ -98,4 +97,5 @@ def test_agreement_by_hand():
     # Cohen: p_e = .7 * .5 + .3 * .5; Fleiss: shares of both together .6 and .4
     assert score.extra["cohen_kappa"] == pytest.approx((0.8 - 0.5) / 0.5)
     assert score.extra["fleiss_kappa"] == pytest.approx((0.8 - 0.52) / 0.48)
-    assert compute_fleiss_kappa([(REFUSAL, REFUSAL)] * 3) is None
+    same = score_agreement(PLACE, ("final_label", "gpt4_label"), [(REFUSAL, REFUSAL)] * 3)
+    assert (same.extra["cohen_kappa"], same.extra["fleiss_kappa"]) == (None, None)
