@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -31,9 +33,12 @@ from alignray.evaluation.rates import (
 from alignray.evaluation.scoring.agreement_many import Level, estimate_alpha, estimate_fleiss
 from alignray.evaluation.scoring.bootstrap import Resampling, bootstrap_sums
 from alignray.evaluation.scoring.judge_quality import compute_macro
+from alignray.evaluation.scoring.moderation import score_relative_reduction
 from alignray.evaluation.scoring.paired import Matched, compare_paired
+from alignray.evaluation.scoring.perplexity import Document, score_perplexity
+from alignray.evaluation.scoring.preference_accuracy import score_auc, score_preference_accuracy
 from alignray.evaluation.scoring.rewards import HMR, HPR, combine_cas
-from alignray.evaluation.scoring.score import Place, score_rate
+from alignray.evaluation.scoring.score import Place, Score, score_rate
 from alignray.evaluation.scoring.seeds import summarize_seeds
 from alignray.ranking.agreement import estimate_kappa, estimate_tau_b
 
@@ -343,6 +348,64 @@ def simulate_seeds(rng: Rng, n: int, samples: int) -> Iterator[Hits]:
             yield hits
 
 
+def simulate_ties(rng: Rng, n: int, samples: int) -> Iterator[Hits]:
+    """Preference accuracy in which a tie is half."""
+    for p in WINS:
+        counts = rng.multinomial(n, p, samples)
+        pairs = ([(0.0, 1.0)] * a + [(1.0, 1.0)] * b + [(1.0, 0.0)] * c for a, b, c in counts)
+        found = (score_preference_accuracy(Place("m", "b"), each) for each in pairs)
+        yield [_holds_score(score, p[2] + p[1] / 2) for score in found]
+
+
+def simulate_auc(rng: Rng, n: int, samples: int) -> Iterator[Hits]:
+    """AUC of normal scores; half or a fifth of the items are good."""
+    for share in (0.5, 0.2):
+        good = int(n * share)
+        labels = [True] * good + [False] * (n - good)
+        for truth in (0.5, 0.6, 0.75, 0.9, 0.97, 0.99):
+            apart = NormalDist().inv_cdf(truth) * 2**0.5
+            hits = []
+            for _ in range(samples):
+                scores = rng.normal(size=n) + apart * np.array(labels)
+                items = list(zip(scores.tolist(), labels, strict=True))
+                hits.append(_holds_score(score_auc(Place("m", "b"), items), truth))
+            yield hits
+
+
+def simulate_perplexity(rng: Rng, n: int, samples: int) -> Iterator[Hits]:
+    """Perplexity of documents of 5 to 60 and of 50 to 400 tokens, more and less alike."""
+    for shortest, longest in ((5, 60), (50, 400)):
+        for shape in (4.0, 20.0):
+            hits = []
+            for _ in range(samples):
+                tokens = rng.integers(shortest, longest, n)
+                nll = rng.gamma(shape, 2 / shape, n) * tokens
+                rows = zip(nll.tolist(), tokens.tolist(), strict=True)
+                score = score_perplexity(Place("m", "b"), [Document(*row) for row in rows])
+                hits.append(_holds_score(score, math.exp(2)))
+            yield hits
+
+
+def simulate_reduction(rng: Rng, n: int, samples: int) -> Iterator[Hits]:
+    """Relative reduction of flags on the same prompts."""
+    for p, q in ((0.2, 0.1), (0.4, 0.4), (0.5, 0.3), (0.9, 0.6)):
+        for likeness in (0.0, 0.4, 0.8):
+            hits = []
+            for _ in range(samples):
+                u, v = _draw_pair(rng, n, likeness)
+                if (u < p).any():
+                    flags = (u < p).tolist(), (v < q).tolist()
+                    score = score_relative_reduction(Place("m", "b"), *flags, None)
+                    hits.append(_holds_score(score, 1 - q / p))
+            yield hits
+
+
+def _holds_score(score: Score, truth: float) -> bool:
+    low = -np.inf if score.ci_low is None else score.ci_low
+    high = np.inf if score.ci_high is None else score.ci_high
+    return holds(low, high, truth)
+
+
 @dataclass(frozen=True)
 class Row:
     """One interval of the table."""
@@ -352,7 +415,7 @@ class Row:
     share: float
     """Of the samples: what a bootstrap costs."""
     held: bool = True
-    """Whether the claim is about it; else it is shown beside the row above."""
+    """Whether the claim is about it; else it is what another row replaced, or wide (AUC)."""
 
 
 ROWS = (
@@ -374,6 +437,10 @@ ROWS = (
     Row("macro F1: bootstrap", simulate_macro_f1, 0.1),
     Row("tau-b: bootstrap", simulate_tau, 0.1),
     Row("3 and 5 seeds: two-way variance", simulate_seeds, 0.25),
+    Row("preference accuracy with ties: same as rates", simulate_ties, 0.5),
+    Row("relative reduction: Bonett-Price", simulate_reduction, 0.5),
+    Row("perplexity: delta method, Student's t", simulate_perplexity, 0.5),
+    Row("AUC: Hanley-McNeil by effective rows", simulate_auc, 0.25, held=False),
 )
 
 
