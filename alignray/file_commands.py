@@ -14,7 +14,9 @@ from alignray.errors import EXIT_FAILED, ConfigError, EvaluationError, SourceErr
 def _run_report(arguments: list[str], place: list[Path]) -> int:
     from alignray.pipeline import commands
 
-    print(commands.write_reports(parse("report", arguments, [], []).overrides))
+    parsed = parse("report", arguments, ["--out"], [])
+    out = [f"out={parsed.out}"] if parsed.out is not None else []
+    print(commands.write_reports([*parsed.overrides, *out]))
     return 0
 
 
@@ -22,11 +24,13 @@ def _run_convert(arguments: list[str], place: list[Path]) -> int:
     from alignray.evaluation.conversion import convert
 
     parsed = parse("convert", arguments, ["--out"], [], first="directory")
-    if len(parsed.overrides) != 1 or parsed.out is None:
+    given = [text.removeprefix("out=") for text in parsed.overrides if text.startswith("out=")]
+    forms = [text for text in parsed.overrides if not text.startswith("out=")]
+    out = parsed.out or (given[0] if given else None)
+    if len(forms) != 1 or out is None:
         found = " ".join(parsed.overrides) or "no format"
         raise ConfigError("arguments", found, "alignray convert DIR FORMAT --out OUT")
-    out = Path(parsed.out).expanduser()
-    for path in convert(Path(parsed.directory).expanduser(), parsed.overrides[0], out):
+    for path in convert(Path(parsed.directory).expanduser(), forms[0], Path(out).expanduser()):
         print(path)
     return 0
 

@@ -175,12 +175,19 @@ def expand_benchmarks(value: Any) -> Any:
     """The benchmarks of a recipe by name; a mixed one becomes one for each of its subsets.
 
     Args:
-        value: a map of names, or a list of rows: `[advbench, xstest]`.
+        value: a map of names, a list of rows (`[advbench, xstest]`), or one row.
 
     Raises:
         ConfigError: as `complete_benchmark`.
     """
+    if isinstance(value, str):
+        value = [value]
+    if not value:
+        raise ConfigError("benchmarks", "none", "one at least", "alignray benchmarks lists them")
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        twice = next((item for item in value if list(value).count(item) > 1), None)
+        if twice is not None:
+            raise ConfigError("benchmarks", f"`{twice}` twice", "each benchmark once")
         value = {Path(item).stem if item.endswith(_SUFFIXES) else item: item for item in value}
     if not isinstance(value, Mapping):
         return value

@@ -143,6 +143,9 @@ class EvalConfig(StageConfig):
 
     @model_validator(mode="after")
     def _check_engine(self) -> EvalConfig:
+        comparing = [name for name, judge in self.judges.items() if judge.type == "compare"]
+        if comparing and len(self.models) < 2:
+            raise ValueError(f"judges.{comparing[0]} compares models, and there is only one")
         needing = [name for name, model in self.models.items() if model is None]
         if self.engine is None and needing:
             raise ValueError(f"engine is missing, model {needing[0]!r} needs it")

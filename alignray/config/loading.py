@@ -7,7 +7,7 @@ Arguments override the file. A section given in part keeps the defaults of its s
 from __future__ import annotations
 
 import difflib
-import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -120,10 +120,13 @@ def explain_validation(
 
 
 class _Place:
-    """Where an error points to: the dotted key, the model around it and the field's definition."""
+    """Where an error points to: the dotted key, the model around it and the field's definition.
+
+    `listed` is the key as `list_fields` has it: `benchmarks.<name>.kind`.
+    """
 
     def __init__(self, cls: type[Config]) -> None:
-        self.key, self.model, self.info = "", cls, None
+        self.key, self.listed, self.model, self.info = "", "", cls, None
         self.variant = ""
         self.shape = Shape("model", {"": cls})
 
@@ -135,12 +138,14 @@ class _Place:
         if self.shape.kind == "union":
             if part not in self.shape.models:
                 return False
-            self.variant = f"{self.key}.type={part}"
+            self.variant = f"{self.listed}.type={part}"
             self.shape = Shape("model", {"": self.shape.models[str(part)]})
             return True
         if self.shape.kind == "leaf":
             return False
         self.key = f"{self.key}.{part}".strip(".")
+        named = {"map": "<name>", "list": "<i>"}.get(self.shape.kind, part)
+        self.listed = f"{self.listed}.{named}".strip(".")
         if self.shape.kind == "model":
             self.model = self.shape.models[""]
             self.info = self.model.model_fields.get(str(part))
@@ -166,8 +171,9 @@ def _explain_detail(
     if kind == "extra_forbidden":
         return explain_unknown_key(cls, place, where)
     if kind == "missing":
-        doc = inspect.cleandoc((place.info and place.info.description) or "")
-        return ConfigError(where, f"missing `{place.key}`", doc.split("\n")[0])
+        doc = " ".join(((place.info and place.info.description) or "").split())
+        gist = re.split(r"[.;:](?:\s|$)", doc)[0]
+        return ConfigError(where, f"missing `{place.key}` ({gist[:1].lower()}{gist[1:]})")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _explain_tag(place, detail, where)
     if kind == "value_error":
@@ -192,7 +198,7 @@ def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigE
     keys = sorted(
         {f.key for f in list_fields(cls) if _last_choice(f.variant) in ("", place.variant)}
     )
-    parent, _, leaf = place.key.rpartition(".")
+    parent, _, leaf = place.listed.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in _sections(keys) if k.rpartition(".")[0] == parent}
     elsewhere = [key for key in keys if key.rpartition(".")[2] == leaf]
     lower = {name.lower(): name for name in beside}
@@ -200,7 +206,8 @@ def explain_unknown_key(cls: type[Config], place: _Place, where: str) -> ConfigE
     if elsewhere:
         hint = f"did you mean {' or '.join(f'`{key}`' for key in elsewhere[:3])}?"
     elif near:
-        hint = f"did you mean `{beside[lower[near[0]]]}`?"
+        above = place.key.rpartition(".")[0]
+        hint = f"did you mean `{f'{above}.{lower[near[0]]}'.strip('.')}`?"
     elif place.variant:
         hint = f"not a key of {place.variant}"
     elif len(beside) <= _MOST_LISTED:
@@ -244,6 +251,7 @@ def _expectation(place: _Place, detail: ErrorDetails) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        return "a map" if isinstance(value, dict) else "a list"
+        kind = "map" if isinstance(value, dict) else "list"
+        return f"a {kind}" if value else f"an empty {kind}"
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
