@@ -152,7 +152,7 @@ def build_agreement(tally: EvalTally, judge: str, seed: int) -> list[dict[str, A
                 "k": None,
                 "n": tau.n,
                 "unscored": 0,
-                "method": "Kendall tau-b, bootstrap interval",
+                "method": "Kendall tau-b, Wilson interval by effective rows of a bootstrap",
                 "not_measured": "Whether grades are right, only their order; other judges or data.",
             }
         )
