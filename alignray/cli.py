@@ -68,7 +68,8 @@ def _dispatch(arguments: list[str], place: list[Path]) -> int:
         return _run_verb(VERBS[name], rest, place)
     command = COMMANDS.get(name)
     if command is not None and wants_help:
-        print(render_command_help(name))
+        of = next((word for word in rest if not word.startswith("-")), None)
+        print(render_command_help(name, of))
         return 0
     if command is None:
         from alignray.config.loading import suggest

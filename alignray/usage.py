@@ -157,13 +157,16 @@ def render_stage_help(verb: Verb) -> str:
     return render_help(verb.load_config_class(), text)
 
 
-def render_command_help(name: str) -> str:
-    """The text of `alignray <command> --help`; with the form of recipes where it takes one."""
+def render_command_help(name: str, of: str | None = None) -> str:
+    """The text of `alignray <command> --help`; with the form of recipes where it takes one.
+
+    `of` is what the command was to do: of `score`, the metric, whose options alone are shown.
+    """
     from alignray.config import recipe
     from alignray.config.help import render_help
 
     if name == "score":
-        return _COMMANDS[name].replace("{scorers}", _render_scorers())
+        return _COMMANDS[name].replace("{scorers}", _render_scorers(of))
     if name == "benchmarks":
         from alignray.config.benchmark_spec import BenchmarkSpec
 
@@ -176,12 +179,12 @@ def render_command_help(name: str) -> str:
     return _COMMANDS[name].replace("{recipe}", form)
 
 
-def _render_scorers() -> str:
-    """Every metric of `alignray score` with the files it reads and its options."""
+def _render_scorers(metric: str | None) -> str:
+    """Every metric of `alignray score`, or one, with the files it reads and its options."""
     from alignray.config.help import render_help
-    from alignray.evaluation.score import SCORERS
+    from alignray.evaluation.score import SCORERS, find_scorer
 
     return "\n\n".join(
         render_help(scorer.load_options(), f"{scorer.name}: {scorer.reads}").strip()
-        for scorer in SCORERS.values()
+        for scorer in ([find_scorer(metric)] if metric else SCORERS.values())
     )

@@ -18,10 +18,19 @@ from typing import Any
 from alignray.config.base import Config
 from alignray.config.loading import load_config, suggest
 from alignray.errors import ConfigError, EvaluationError, SourceError
+from alignray.evaluation.formats.columns import strip_suffixes
+from alignray.evaluation.formats.responses import read_table
 from alignray.evaluation.scoring.score import Score, ScoreReport
 from alignray.reports.table import format_table
 
 _PACKAGE = "alignray.evaluation.scorers"
+_NAMED_BY_FILE = ("cas", "asr", "gsm8k", "harmfulness", "perplexity", "preference_accuracy",
+                  "pairwise_accuracy")  # fmt: skip
+"""Metrics whose model is the file's name where the rows do not say it."""
+_NO_ROWS = (".xlsx", ".xls", ".ods", ".zip", ".pkl", ".npy", ".npz", ".arrow", ".feather", ".pdf")
+"""Types that hold no rows that could be read here."""
+_APART = ("against", "reference", "annotator", "judge", "category")
+"""Of a score's extras: a column of the table each where rows differ in it."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +122,46 @@ def run_score(metric: str, arguments: Sequence[str], as_json: bool) -> str:
     options = load_config(scorer.load_options(), None, overrides)
     if not files:
         raise ConfigError("arguments", "no file", scorer.reads, f"alignray score {metric} FILE...")
-    for file in files:
-        if not file.exists():
-            raise SourceError(str(file), "no such file", scorer.reads)
+    _check_files(scorer, files)
     report = scorer.score(files, options)
     text = render_json(scorer, report) if as_json else render_report(report)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates in names
+
+
+def _check_files(scorer: Scorer, files: Sequence[Path]) -> None:
+    """Files are there, of a type that is read, and each is given once under a name of its own."""
+    seen: set[Path] = set()
+    for file in files:
+        if not file.exists():
+            raise SourceError(str(file), "no such file", scorer.reads)
+        if file.is_dir():
+            raise SourceError(str(file), "a folder", "a file")
+        if file.suffix.lower() in _NO_ROWS:
+            found = f"unsupported type {file.suffix.lower()}"
+            raise SourceError(str(file), found, "JSON, JSONL, CSV, TSV or parquet")
+        if file.resolve() in seen:
+            raise SourceError(str(file), "given twice", "each file once")
+        seen.add(file.resolve())
+    names: dict[str, Path] = {}
+    for file in files if scorer.name in _NAMED_BY_FILE else ():
+        other = names.setdefault(strip_suffixes(file), file)
+        if other is not file and not (_says_model(file) and _says_model(other)):
+            raise SourceError(
+                str(file), f"the name of {other}, so its rows would be the same model's",
+                "names that differ, as models are named by them", "rename it, or add a `model`",
+            )  # fmt: skip
+
+
+def _says_model(file: Path) -> bool:
+    """Whether a file's first row says its model; an artifact, or samples in a model's folder, do.
+
+    A file that cannot be read is left to the scorer, which says why.
+    """
+    try:
+        _, row = next(read_table(file), ("", {"model": ""}))
+    except SourceError:
+        return True
+    return not {"model", "generator", "resps"}.isdisjoint(row)
 
 
 def _split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -144,19 +187,37 @@ def render_json(scorer: Scorer, report: ScoreReport) -> str:
 
 def render_report(report: ScoreReport) -> str:
     """A table of the scores, then the notes."""
-    header = ["model", "benchmark", "metric", "value", "95 % interval", "n", "unscored"]
-    table = format_table(header, [_show(score) for score in report.scores])
-    return "\n".join([table, *(f"note: {note}" for note in report.notes)])
+    apart = [
+        name
+        for name in _APART
+        if len({str(score.extra[name]) for score in report.scores if name in score.extra}) > 1
+    ]
+    header = ["model", "benchmark", *apart, "metric", "value", "95 % interval", "n", "unscored"]
+    table = format_table(header, [_show(score, apart) for score in report.scores])
+    return "\n".join([table, *(f"note: {note}" for note in merge_notes(report.notes))])
 
 
-def _show(score: Score) -> list[str]:
+def merge_notes(notes: Sequence[str]) -> list[str]:
+    """Notes that say the same of several files or models, as one with all their names."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        name, colon, text = note.partition(": ")
+        known = names.setdefault(text if colon else note, [])
+        if colon and name not in known:
+            known.append(name)
+    return [f"{', '.join(known)}: {text}" if known else text for text, known in names.items()]
+
+
+def _show(score: Score, apart: Sequence[str]) -> list[str]:
     if score.ci_low is None or score.ci_high is None:
         interval = "-"
     else:
         interval = f"[{_format(score.ci_low)}, {_format(score.ci_high)}]"
     counts = f"{score.k}/{score.n}" if score.k is not None else str(score.n)
-    place = [score.model, score.benchmark, score.measure.name]
-    return [*place, _format(score.value), interval, counts, str(score.unscored)]
+    extra = ("-" if score.extra.get(name) is None else str(score.extra[name]) for name in apart)
+    place = [score.model, score.benchmark, *extra, score.measure.name]
+    percent = " %" if "percent" in score.measure.title.lower() else ""
+    return [*place, _format(score.value) + percent, interval, counts, str(score.unscored)]
 
 
 def _format(value: float) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from alignray.errors import SourceError
 from alignray.evaluation.formats.columns import find_column
-from alignray.evaluation.formats.reading import read_csv, read_objects
+from alignray.evaluation.formats.responses import read_table as read_rows
 
 ID_NAMES = (
     "id",
@@ -70,11 +70,9 @@ def read_table(path: Path) -> Table:
     """The rows of a file.
 
     Raises:
-        SourceError: not CSV, a JSON list of objects or JSON lines; no rows.
+        SourceError: not CSV, TSV, a JSON list of objects, JSON lines or parquet; no rows.
     """
-    is_csv = path.name.removesuffix(".gz").lower().endswith(".csv")
-    places = read_csv(path) if is_csv else read_objects(path)
-    rows = [(where, dict(row)) for where, row in places if isinstance(row, dict)]
+    rows = [(where, dict(row)) for where, row in read_rows(path)]
     if not rows:
         raise SourceError(str(path), "no rows", "at least one")
     return Table(path, list(dict.fromkeys(name for _, row in rows for name in row)), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from alignray.errors import SourceError
@@ -16,6 +17,30 @@ from alignray.evaluation.formats.labels import (
 
 _MAX_SIZE = 1e100
 """Of a value: its square, summed over rows, must be a number."""
+
+
+def check_range(
+    path: Path, values: Mapping[str, float | None], low: float | None, high: float | None
+) -> None:
+    """Values keep to the range that was said to hold them.
+
+    Raises:
+        SourceError: one does not; the first is named.
+    """
+    for name, value in values.items():
+        below = value is not None and low is not None and value < low
+        if below or (value is not None and high is not None and value > high):
+            found = f"{value:g} of {name} is outside low={low:g} high={high:g}"
+            raise SourceError(str(path), found, "values within the range")
+
+
+def choose_value_column(path: Path, value: str | None) -> str:
+    """The column that `read_prompt_values` takes.
+
+    Raises:
+        SourceError: there is none.
+    """
+    return choose_column(read_table(path), value, VALUE_NAMES, "value")
 
 
 def read_prompt_values(path: Path, value: str | None, id_: str | None) -> dict[str, float | None]:

@@ -67,11 +67,13 @@ def read_objects(path: Path) -> Iterator[tuple[str, Row]]:
     for where, row in places:
         if not isinstance(row, dict):
             raise SourceError(where, type(row).__name__, "an object")
+        if not row:
+            raise SourceError(where, "no columns", "an object with columns")
         yield where, row
 
 
 def read_csv(path: Path, header: bool = True) -> Iterator[tuple[str, list[str] | dict[str, str]]]:
-    """(place, cells) of a CSV file; every cell stays text (`None` and `NA` are words).
+    """(place, cells) of a CSV or TSV file; every cell stays text (`None` and `NA` are words).
 
     Args:
         path: the file.
@@ -80,7 +82,9 @@ def read_csv(path: Path, header: bool = True) -> Iterator[tuple[str, list[str] |
     Raises:
         SourceError: a row with another number of cells than the header.
     """
-    rows = csv.reader(io.StringIO(read_text(path), newline=""))  # lines end at \r and \n alone
+    delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+    lines = io.StringIO(read_text(path), newline="")  # they end at \r and \n alone
+    rows = csv.reader(lines, delimiter=delimiter)
     names = next(rows) if header else None
     for number, cells in enumerate(rows):
         where = f"{path.name}[{number}]"

@@ -78,7 +78,7 @@ def read_table(path: Path) -> Iterator[tuple[str, Row]]:
         SourceError: not such a file; the row is named.
     """
     name = path.name.lower().removesuffix(".gz")
-    if name.endswith(".csv"):
+    if name.endswith((".csv", ".tsv")):
         for where, row in read_csv(path):
             assert isinstance(row, dict)  # with a header, rows are mappings
             yield where, row

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from alignray.config.base import Config
 from alignray.errors import ConfigError
 from alignray.evaluation.formats.columns import name_models
-from alignray.evaluation.formats.prompt_values import read_prompt_values
+from alignray.evaluation.formats.prompt_values import (
+    check_range,
+    choose_value_column,
+    read_prompt_values,
+)
 from alignray.evaluation.scoring.bootstrap import Resampling
 from alignray.evaluation.scoring.paired import Comparison, compare_paired, join_by_prompt
 from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
@@ -29,6 +34,8 @@ class Options(Config):
     """Column of the values; else `value`, `score`, `correct`, ..."""
     id: str | None = None
     """Column of the prompts' ids; else `id`, `prompt_id`, ..."""
+    direction: Literal["lower", "higher"] = "higher"
+    """Which values are better."""
     low: float | None = None
     """Lowest value possible."""
     high: float | None = None
@@ -58,12 +65,16 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
     if len(files) != 2:
         raise ConfigError("files", f"{len(files)} of them", "two, the first is compared with")
     first, second = (read_prompt_values(file, options.value, options.id) for file in files)
+    for file, values in zip(files, (first, second), strict=True):
+        check_range(file, values, options.low, options.high)
     matched = join_by_prompt(first, second)
     span = None if options.low is None or options.high is None else options.high - options.low
     bounds = None if span is None else (-span, span)
     found = compare_paired(matched, Resampling(options.seed, options.num_resamples, bounds))
     names = name_models(files)
-    report = ScoreReport([_build(found, names[files[1]], names[files[0]], matched.unscored, span)])
+    score = _build(found, names[files[1]], names[files[0]], matched.unscored, span)
+    measure = replace(score.measure, direction=options.direction)
+    report = ScoreReport([replace(score, measure=measure)], notes=_describe(found, files, options))
     for name, only in ((files[0], matched.only_first), (files[1], matched.only_second)):
         if only:
             report.details.setdefault("unmatched", {})[names[name]] = only[:_MAX_LISTED]
@@ -102,6 +113,14 @@ def _build(found: Comparison, second: str, first: str, unscored: int, span: floa
         method,
         extra,
     )
+
+
+def _describe(found: Comparison, files: Sequence[Path], options: Options) -> list[str]:
+    """Which columns were compared, and the p-values."""
+    columns = dict.fromkeys(choose_value_column(file, options.value) for file in files)
+    exact = f", exact McNemar {found.exact.p_value:.4g}" if found.exact else ""
+    taken = " and ".join(f"`{name}`" for name in columns)
+    return [f"values of {taken}", f"two-sided p: bootstrap {found.p_value:.4g}{exact}"]
 
 
 def _count(found: Comparison) -> dict[str, int]:

@@ -30,7 +30,8 @@ class Options(Config):
     """Same verdict in both orders, flips, and which position they favour.
 
     LLMBar's result.json, FastChat reviews of both orders, rows `{id, swapped, winner}`, or a table
-    with two columns that name the better *response* (1, 2 or tie).
+    with two columns. Verdicts (`winner` too) name the better *response* (1, 2 or tie) as numbered
+    unswapped, not the place where it was shown: the same word in both orders is consistent.
     """
 
     first: str | None = None

@@ -86,7 +86,7 @@ def test_a_table_with_gold_and_verdicts(tmp_path):
         ([{"a": 1}], "no gold column among a"),
         ([{"gold": 1}], "no verdict column among gold"),
         ("[", "not JSON"),
-        ("{}", "no gold column among no columns"),
+        ("{}", "no columns"),
         ("[1]", "int"),
     ],
 )

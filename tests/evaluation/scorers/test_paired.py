@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from alignray.errors import ConfigError, EvaluationError
+from alignray.errors import ConfigError, EvaluationError, SourceError
 from alignray.evaluation.score import run_score
 
 
@@ -26,7 +26,7 @@ def test_rates_by_prompt_with_both_tests(tmp_path):
     assert score["mcnemar_p_value"] == pytest.approx(2 / 2**20, abs=1e-9)
     assert score["table"] == {"only_first": 20, "only_second": 0, "both": 9, "neither": 30}
     assert report["details"]["unmatched"]["base"] == ["0"]
-    assert len(report["notes"]) == 2
+    assert sum("left out" in note for note in report["notes"]) == 2
     assert -0.5 < score["ci_low"] < -20 / 59 < score["ci_high"] < -0.2
 
 
@@ -46,3 +46,13 @@ def test_what_cannot_be_compared_is_an_error(tmp_path):
         run(first)
     with pytest.raises(ConfigError, match="low"):
         run(first, first, "low=1")
+
+
+def test_range_direction_and_p_values(tmp_path):
+    first = write(tmp_path, "a.csv", {i: i % 2 for i in range(20)})
+    second = write(tmp_path, "b.csv", dict.fromkeys(range(20), 1))
+    report = run(first, second, "direction=lower")
+    assert report["scores"][0]["direction"] == "lower"
+    assert report["notes"][0] == "values of `score`" and "McNemar" in report["notes"][1]
+    with pytest.raises(SourceError, match=r"outside low=0 high=0\.5"):
+        run(first, second, "low=0", "high=0.5")
