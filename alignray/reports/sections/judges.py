@@ -101,7 +101,8 @@ def _build_tau_figures(metrics: Metrics) -> list[Block]:
         low = min(0.0, *(whisker.judged.low for whisker in whiskers))
         drawing = plot_intervals(title, whiskers, (low, 1.0), lambda value: f"{value:.2f}")
         caption = (
-            f"n = {chosen[0]['n']} answers over all sets. Intervals by the bootstrap variance; 1 is the same order."
+            f"n = {chosen[0]['n']} answers over all sets. Intervals by the bootstrap variance;"
+            " 1 is the same order."
             f" Not measured: {chosen[0]['not_measured']}"
         )
         blocks.append(Figure(title, drawing, caption))
