@@ -56,8 +56,7 @@ def parse_moderation(payload: Any) -> Output:
     if not isinstance(flagged, bool):
         _refuse("flagged is neither true nor false")
     scores = {
-        name: _read_score(value)
-        for name, value in _read_known(result, "category_scores").items()
+        name: _read_score(value) for name, value in _read_known(result, "category_scores").items()
     }
     flags = {
         f"{FLAG_PREFIX}{name}": _read_flag(value)
