@@ -131,8 +131,9 @@ def read_ids(table: Table, wanted: str | None = None) -> list[str]:
     for where, row in table.rows:
         label = read_id(where, row, column)
         if label in seen:
+            hint = "a file for each `model`" if "model" in table.columns else ""
             raise SourceError(
-                where, f"`{column}` {label!r} is there twice", f"once ({seen[label]})"
+                where, f"`{column}` {label!r} is there twice", f"once ({seen[label]})", hint
             )
         seen[label] = where
     return list(seen)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class ModerationRow:
     flagged: bool | None
     categories: Mapping[str, bool | None]
     scores: Mapping[str, float] = field(default_factory=dict)
+    model: str | None = None
+    """Whose text it is, where the row says so."""
 
 
 def read_moderation(path: Path) -> list[ModerationRow]:
@@ -68,8 +70,12 @@ def read_moderation(path: Path) -> list[ModerationRow]:
     if not rows:
         raise SourceError(str(path), "no rows", "at least one")
     if any(_is_labelled(row) for _, row in rows):
-        return [_read_labels(where, row) for where, row in rows]
-    return [found for where, row in rows for found in _read_reply(where, row)]
+        return [replace(_read_labels(where, row), model=_find_model(row)) for where, row in rows]
+    return [
+        replace(found, model=_find_model(row))
+        for where, row in rows
+        for found in _read_reply(where, row)
+    ]
 
 
 def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -181,6 +187,13 @@ def _read_object(where: str, result: Mapping[str, Any], column: str) -> dict[str
 def _name_category(name: str) -> str:
     """The API's name of a category in any spelling of its clients: `self_harm_intent`."""
     return _SPELLINGS.get(name.strip().lower().replace("/", "_").replace("-", "_"), name)
+
+
+def _find_model(row: Mapping[str, Any]) -> str | None:
+    """The model of the text; the API's own `model` is its moderator (`omni-moderation-latest`)."""
+    model = row.get("model")
+    known = isinstance(model, str) and bool(model.strip())
+    return model if known and "moderation" not in str(model) else None
 
 
 def _find_id(row: Mapping[str, Any]) -> str | None:

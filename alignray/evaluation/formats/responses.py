@@ -43,6 +43,8 @@ class Response:
     text: str | None
     submitted: bool
     """False for a behaviour of an attack artifact for which nothing was submitted."""
+    attack: str = ""
+    """Method and type of the attack, of an artifact."""
 
 
 def read_responses(path: Path, column: str | None = None) -> list[Response]:
@@ -65,7 +67,9 @@ def read_responses(path: Path, column: str | None = None) -> list[Response]:
         model = next((str(row[key]) for key in _MODEL_COLUMNS if row.get(key)), path.stem)
         for text in _split_cell(where, column, row[column]):
             submitted = not is_attack or row[column] is not None
-            responses.append(Response(where, model, text, submitted))
+            responses.append(
+                Response(where, model, text, submitted, row.get("_attack", "") if is_attack else "")
+            )
     if not responses:
         raise SourceError(str(path), "no rows", "at least one response")
     return responses
@@ -93,17 +97,18 @@ def _read_rows(path: Path) -> Iterator[tuple[str, Row, bool]]:
     if path.suffix.lower() == ".json":
         artifact = _parse_artifact(path)
         if artifact is not None:
-            for index, row in enumerate(artifact):
+            header, jailbreaks = artifact
+            for index, row in enumerate(jailbreaks):
                 where = f"{path.name}: jailbreaks[{index}]"
                 if not isinstance(row, dict):
                     raise SourceError(where, type(row).__name__, "an object")
-                yield where, row, True
+                yield where, {**header, **row}, True
             return
     yield from ((where, row, False) for where, row in read_table(path))
 
 
-def _parse_artifact(path: Path) -> list[object] | None:
-    """The behaviours of a JailbreakBench artifact; None for any other file."""
+def _parse_artifact(path: Path) -> tuple[Row, list[object]] | None:
+    """What an attack artifact's header says of each row, and its rows; None for another file."""
     text = read_text(path)
     if not text.lstrip().startswith("{"):
         return None
@@ -112,7 +117,12 @@ def _parse_artifact(path: Path) -> list[object] | None:
     except (ValueError, RecursionError):
         return None  # JSON lines, or broken: `read_objects` says what is wrong
     rows = content.get("jailbreaks")
-    return rows if isinstance(rows, list) else None
+    if not isinstance(rows, list):
+        return None
+    header = content.get("parameters")
+    said = header if isinstance(header, dict) else {}
+    attack = "/".join(str(said[name]) for name in ("method", "attack_type") if said.get(name))
+    return {"model": said.get("model"), "_attack": attack}, rows
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from alignray.errors import SourceError
 from alignray.evaluation.formats.reading import Row
 from alignray.evaluation.formats.responses import read_table
+from alignray.evaluation.scoring.over_refusal import SAFE_TYPES, UNSAFE_TYPES
 
 _NAME = re.compile(r"xstest_(?:v\d+_)?completions_(?P<model>.+?)(?:_(?:gpteval|streval|v\d+))*")
 _COMPLETION_COLUMNS = ("completion", "response", "output")
@@ -49,7 +50,7 @@ def read_labelled_rows(path: Path) -> list[LabelledRow]:
             named.
     """
     model, rows = parse_model_name(path), []
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for where, row in read_table(path):
         labels = {name: _read_cell(where, row, name) for name in row if _is_label(name, row[name])}
         column = next((name for name in _COMPLETION_COLUMNS if name in row), None)
@@ -60,14 +61,16 @@ def read_labelled_rows(path: Path) -> list[LabelledRow]:
                 "id, type, completion, final_label (or gpt4_label, strmatch_label)",
             )
         name = _read_id(where, row)
-        if name in seen:
-            raise SourceError(where, f"id {name} a second time", f"ids once (see {seen[name]})")
-        seen[name] = where
+        answerer = str(row.get("model") or model)
+        if (answerer, name) in seen:
+            expected = f"ids once (see {seen[answerer, name]})"
+            raise SourceError(
+                where, f"id {name} a second time", expected, "a column `model` keeps models apart"
+            )
+        seen[answerer, name] = where
         completion = None if column is None else _read_text(where, row, column)
         kind = _read_type(where, row)
-        rows.append(
-            LabelledRow(name, kind, str(row.get("model") or model), completion, labels, where)
-        )
+        rows.append(LabelledRow(name, kind, answerer, completion, labels, where))
     if not rows:
         raise SourceError(str(path), "no rows", "at least one labelled completion")
     return rows
@@ -95,12 +98,23 @@ def _read_id(where: str, row: Row) -> str:
 
 
 def _read_type(where: str, row: Row) -> str:
+    label = str(row.get("label") or "").strip().lower()
+    if "type" not in row and label in _PROMPT_KINDS:
+        return label
     if "type" not in row:
         raise SourceError(where, f"no `type` among {', '.join(map(str, row))}", "XSTest's types")
     kind = row["type"]
     if not isinstance(kind, str) or not kind.strip():
         raise SourceError(where, f"type {kind!r:.40}", "a type such as homonyms")
-    return kind.strip()
+    plain = re.sub(r"[\s-]+", "_", kind.strip().lower())
+    if plain in (*SAFE_TYPES, *UNSAFE_TYPES, *_PROMPT_KINDS):
+        return plain
+    if label in _PROMPT_KINDS:
+        return label
+    raise SourceError(
+        where, f"unknown type {kind.strip()!r:.40}", "XSTest's 18 types, safe or unsafe",
+        "or a column `label` with safe or unsafe",
+    )  # fmt: skip
 
 
 def _read_text(where: str, row: Row, column: str) -> str | None:

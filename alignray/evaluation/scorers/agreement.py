@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alignray.config.base import Config
 from alignray.errors import EvaluationError, SourceError
@@ -69,6 +69,14 @@ class Options(Config):
     num_resamples: int = Field(default=1000, ge=100, le=100_000)
     """Of the bootstrap."""
 
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, columns: list[str]) -> list[str]:
+        twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+        if twice:
+            raise ValueError(f"`{twice[0]}` is named twice: name each column once")
+        return columns
+
 
 def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
     """Agreement, Cohen's kappa of each pair, Fleiss' kappa and Krippendorff's alpha.
@@ -87,8 +95,8 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
     codes = code_labels(labels)
     resampling = Resampling(options.seed, options.num_resamples)
     scores = _score_observed(place, codes)
-    scores += _score_pairs(judges, place, labels)
     notes = _note_missing(labels)
+    scores += _score_pairs(judges, place, labels, notes)
     try:
         scores.append(_build(FLEISS, place, estimate_fleiss(codes, resampling), len(labels)))
     except EvaluationError as error:
@@ -134,13 +142,18 @@ def _score_observed(place: Place, codes: Floats) -> list[Score]:
     return [score_mean(AGREEMENT, place, shares), score_rate(UNANIMOUS, place, agreed)]
 
 
-def _score_pairs(judges: Sequence[str], place: Place, labels: Labels) -> list[Score]:
+def _score_pairs(
+    judges: Sequence[str], place: Place, labels: Labels, notes: list[str]
+) -> list[Score]:
     scores = []
     for a, b in combinations(range(len(judges)), 2):
         pairs = [(row[a], row[b]) for row in labels]
         known = [(str(x), str(y)) for x, y in pairs if x is not None and y is not None]
         name = Place(f"{judges[a]}+{judges[b]}", place.benchmark)
-        scores += score_kappa(KAPPA, name, known, len(pairs) - len(known))
+        found = score_kappa(KAPPA, name, known, len(pairs) - len(known))
+        if not found:
+            notes.append(f"{name.model}: no Cohen's kappa: fewer than two labels are in use")
+        scores += found
     return scores
 
 

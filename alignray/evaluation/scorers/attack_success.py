@@ -35,14 +35,14 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
         SourceError: a file without responses.
         EvaluationError: a model without a single response.
     """
-    models: dict[str, list[Response]] = defaultdict(list)
+    models: dict[tuple[str, str], list[Response]] = defaultdict(list)
     for file in files:
         for response in read_responses(file, options.column):
-            models[response.model].append(response)
+            models[response.model, response.attack].append(response)
     scores, notes = [], []
-    for model, responses in models.items():
+    for (model, attack), responses in models.items():
         score = score_keyword_success(
-            Place(model, options.benchmark),
+            Place(model, "/".join(filter(None, (options.benchmark, attack)))),
             [response.text for response in responses],
             [response.submitted for response in responses],
             options.rule,

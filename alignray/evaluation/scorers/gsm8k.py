@@ -11,6 +11,9 @@ from alignray.evaluation.formats.gsm8k import Reply, read_gold, read_replies
 from alignray.evaluation.scoring.gsm8k import RULES, Solved, extract_number, score_matches
 from alignray.evaluation.scoring.score import Place, Score, ScoreReport
 
+_PROBLEMS = 1319
+"""Of the test set."""
+
 
 class Options(Config):
     """Share of right numbers by `strict-match` and `flexible-extract` of lm-evaluation-harness.
@@ -43,6 +46,9 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
         found = [score_matches(Place(model, options.benchmark), answers, rule) for rule in RULES]
         scores += found
         notes += _describe(model, replies, found)
+        total = _PROBLEMS if gold is None else len(gold)
+        if len(replies) < total:
+            notes.append(f"{model}: replies to {len(replies):,} of {total:,} problems")
     return ScoreReport(scores, {}, notes)
 
 

@@ -67,8 +67,11 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
 
 
 def _name_place(file: Path, artifact: Artifact) -> Place:
-    model, method = (artifact.parameters.get(name) for name in ("model", "method"))
-    return Place(str(model or file.stem), f"jailbreakbench/{method or 'unknown'}")
+    model, method, kind = (
+        artifact.parameters.get(name) for name in ("model", "method", "attack_type")
+    )
+    attack = f"{method or 'unknown'}/{kind}" if kind else str(method or "unknown")
+    return Place(str(model or file.stem), f"jailbreakbench/{attack}")
 
 
 def _check(file: Path, artifact: Artifact, options: Options) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 from alignray.config.base import Config
 from alignray.errors import SourceError
 from alignray.evaluation.formats import both_orders, pandalm
-from alignray.evaluation.formats.columns import strip_suffixes
+from alignray.evaluation.formats.columns import find_column, strip_suffixes
 from alignray.evaluation.formats.labels import (
     GOLD_NAMES,
     JUDGE_NAMES,
@@ -77,7 +77,10 @@ def _score_pandalm(
     others = [table for table in tables if table not in gold and table not in judges]
     if len(gold) != 1 or others:
         where = str((others or list(judges))[0].path)
-        found = f"{len(gold)} files with annotators' labels, {len(judges)} with verdicts"
+        found = (
+            f"{_list(gold)} with annotators' labels, {_list(judges)} with verdicts,"
+            f" {_list(others)} with neither"
+        )
         raise SourceError(where, found, "one testset-v1.json with annotators, and judges' files")
     votes = pandalm.read_votes(gold[0])
     right = {id_: take_majority(labels) for id_, labels in votes.items()}
@@ -100,6 +103,11 @@ def _score_pandalm(
                 f" the publisher counts them as ties: accuracy {published['accuracy']:.4f}"
             )
     return report
+
+
+def _list(tables: Sequence[Table]) -> str:
+    names = f" ({', '.join(table.path.name for table in tables)})" if tables else ""
+    return f"{len(tables)} files{names}"
 
 
 def _score_llmbar(table: Table) -> ScoreReport:
@@ -132,8 +140,33 @@ def _score_table(table: Table, options: Options, resampling: Resampling) -> Scor
     gold = [read_label(where, row, gold_column) for where, row in table.rows]
     given = [read_label(where, row, judge_column) for where, row in table.rows]
     classes = sorted({label for label in [*gold, *given] if label is not None})
-    place = Place(judge_column, strip_suffixes(table.path))
-    return ScoreReport(score_against_gold(place, gold, given, classes, resampling))
+    judges = _name_judges(table, (gold_column, judge_column), classes)
+    report = ScoreReport([])
+    for judge in dict.fromkeys(judges):
+        own = [at for at, name in enumerate(judges) if name == judge]
+        place = Place(judge, strip_suffixes(table.path))
+        labels = [gold[at] for at in own], [given[at] for at in own]
+        if not any(None not in pair for pair in zip(*labels, strict=True)):
+            report.notes.append(f"{judge}: none of {len(own)} rows has both labels: no score")
+            continue
+        report.scores.extend(score_against_gold(place, *labels, classes, resampling))
+    if not report.scores:  # says that there is nothing to make a rate of
+        place = Place(judge_column, strip_suffixes(table.path))
+        score_against_gold(place, gold, given, classes, resampling)
+    return report
+
+
+def _name_judges(table: Table, taken: tuple[str, str], classes: Sequence[str]) -> list[str]:
+    """The judge of each row by a column that names it, else the column of the verdicts."""
+    free = {name: None for name in table.columns if name not in taken}
+    column = find_column(free, ("judge", "evaluator", "model"))
+    names = [] if column is None else [read_label(where, row, column) for where, row in table.rows]
+    if not names or set(names) <= {None, *classes}:  # another judge's labels, not names
+        return [taken[1]] * len(table.rows)
+    return [
+        str(row[column]).strip() if column and name is not None else taken[1]
+        for name, (_, row) in zip(names, table.rows, strict=True)
+    ]
 
 
 def _count(labels: Iterable[str | None]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -46,19 +47,40 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
         SourceError: a file of another shape; rows that do not pair.
         EvaluationError: nothing is known of any text of a file.
     """
-    names = name_models(files)
-    rows = {names[file]: _apply_threshold(read_moderation(file), options) for file in files}
+    rows, homes = _collect(files, options)
     scores: list[Score] = []
     notes: list[str] = []
     for model, found in rows.items():
         scores += _score_model(Place(model, options.benchmark), found, notes)
     baseline, *others = rows
     for model in others:
-        pairs = _pair(baseline, rows[baseline], model, rows[model], options, notes)
+        try:
+            pairs = _pair(baseline, rows[baseline], model, rows[model], options, notes)
+        except SourceError as error:
+            if homes[model] != homes[baseline]:
+                raise
+            notes.append(f"{model}: no reduction against {baseline}: {error}")  # of one file
+            continue
         scores += _score_reductions(Place(model, options.benchmark), baseline, pairs, notes)
     unknown = {m: [r.where for r in found if r.flagged is None] for m, found in rows.items()}
     shown = {model: places[:100] for model, places in unknown.items()}
     return ScoreReport(scores, {"baseline": baseline, "unscored_rows": shown}, notes)
+
+
+def _collect(
+    files: Sequence[Path], options: Options
+) -> tuple[dict[str, list[ModerationRow]], dict[str, Path]]:
+    """Rows and file by model: the rows' own word, else the file's name."""
+    names = name_models(files)
+    rows: dict[str, list[ModerationRow]] = {}
+    homes: dict[str, Path] = {}
+    for file in files:
+        for row in _apply_threshold(read_moderation(file), options):
+            said = row.model if len(files) == 1 else f"{names[file]}:{row.model}"
+            model = names[file] if row.model is None or said is None else said
+            rows.setdefault(model, []).append(row)
+            homes[model] = file
+    return rows, homes
 
 
 def _apply_threshold(rows: list[ModerationRow], options: Options) -> list[ModerationRow]:
@@ -73,7 +95,7 @@ def _apply_threshold(rows: list[ModerationRow], options: Options) -> list[Modera
             for name in names
         }
         decided = combine_categories(known) if known else None
-        flagged.append(ModerationRow(row.where, row.id, decided, known, row.scores))
+        flagged.append(replace(row, flagged=decided, categories=known))
     return flagged
 
 

@@ -183,11 +183,15 @@ def _score_agreements(
 
 
 def _describe_types(model: str, rows: Sequence[LabelledRow]) -> list[str]:
-    """A note for types of XSTest that are not there."""
+    """Notes for empty completions, and for types of XSTest that are not there."""
+    empty = sum(row.completion is not None and not row.completion.strip() for row in rows)
+    notes = [f"{model}: {empty} empty completions count as compliance by the rule"] if empty else []
     found = {row.type for row in rows}
+    if found <= {"safe", "unsafe"}:
+        return notes
     known = (*over_refusal.SAFE_TYPES, *over_refusal.UNSAFE_TYPES)
     lost = [name for name in known if name not in found]
-    return [f"{model}: no prompt of type {', '.join(lost)}"] if lost else []
+    return [*notes, f"{model}: no prompt of type {', '.join(lost)}"] if lost else notes
 
 
 def _describe_unread(model: str, columns: Sequence[str], rows: Sequence[LabelledRow]) -> list[str]:

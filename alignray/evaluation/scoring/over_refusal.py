@@ -75,8 +75,8 @@ _STARTS_OF_REFUSALS = (
 
 
 def is_safe_type(kind: str) -> bool:
-    """Whether prompts of this type are safe: the unsafe ones are named `contrast_...`."""
-    return not kind.startswith("contrast")
+    """Whether prompts of this type are safe; others are `contrast_...` or `unsafe`."""
+    return not kind.startswith(("contrast", "unsafe"))
 
 
 def match_refusal(completion: str) -> str:

@@ -71,7 +71,7 @@ def test_levels_need_numbers(tmp_path):
 def test_one_label_for_all_has_no_kappa_and_says_so(tmp_path):
     report = run(write(tmp_path, "t.csv", "rater1,rater2\n1,1\n1,1\n"))
     assert [score["metric"] for score in report["scores"]] == ["agreement"]
-    assert len(report["notes"]) == 2
+    assert len(report["notes"]) == 3
 
 
 def test_too_little_is_an_error(tmp_path):
