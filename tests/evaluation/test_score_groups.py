@@ -49,6 +49,13 @@ def test_a_column_of_labels_is_no_name_of_a_judge(tmp_path):
     assert {s["model"] for s in report["scores"]} == {"verdict"}
 
 
+def test_classes_are_those_of_the_judge_own_rows(tmp_path):
+    text = "judge,gold,verdict\nJa,1,1\nJa,1,1\nJb,2,1\n"
+    report = run("judge_accuracy", write(tmp_path / "t.csv", text))
+    recall = [s["value"] for s in report["scores"] if s["metric"] == "macro_recall"]
+    assert recall[0] == 1
+
+
 def test_the_wrong_mix_of_pandalm_files_is_named(tmp_path):
     file = write(tmp_path / "gpt-testset-v1.json", [{"idx": 0, "gpt_result": "1"}])
     with pytest.raises(SourceError, match=r"1 files \(gpt-testset-v1.json\) with verdicts"):

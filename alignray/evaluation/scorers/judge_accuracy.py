@@ -149,7 +149,8 @@ def _score_table(table: Table, options: Options, resampling: Resampling) -> Scor
         if not any(None not in pair for pair in zip(*labels, strict=True)):
             report.notes.append(f"{judge}: none of {len(own)} rows has both labels: no score")
             continue
-        report.scores.extend(score_against_gold(place, *labels, classes, resampling))
+        own_classes = sorted({label for part in labels for label in part if label is not None})
+        report.scores.extend(score_against_gold(place, *labels, own_classes, resampling))
     if not report.scores:  # says that there is nothing to make a rate of
         place = Place(judge_column, strip_suffixes(table.path))
         score_against_gold(place, gold, given, classes, resampling)
