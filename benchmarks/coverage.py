@@ -415,7 +415,7 @@ class Row:
     share: float
     """Of the samples: what a bootstrap costs."""
     held: bool = True
-    """Whether the claim is about it; else it is what another row replaced, or wide (AUC)."""
+    """Whether the claim is about it; else it is what another row replaced."""
 
 
 ROWS = (
@@ -440,7 +440,7 @@ ROWS = (
     Row("preference accuracy with ties: same as rates", simulate_ties, 0.5),
     Row("relative reduction: Bonett-Price", simulate_reduction, 0.5),
     Row("perplexity: delta method, Student's t", simulate_perplexity, 0.5),
-    Row("AUC: Hanley-McNeil by effective rows", simulate_auc, 0.25, held=False),
+    Row("AUC: DeLong and Hanley-McNeil by effective rows", simulate_auc, 0.25),
 )
 
 

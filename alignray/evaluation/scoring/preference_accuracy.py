@@ -103,7 +103,7 @@ def score_auc(
             where, f"{len(good)} good and {len(bad)} bad items with scores", "at least one of each"
         )
     value = compute_auc(good, bad) if higher == "better" else compute_auc(bad, good)
-    low, high = _compute_auc_interval(value, len(good), len(bad))
+    low, high = _compute_auc_interval(value, good, bad)
     return Score(
         AUC,
         place.model,
@@ -114,7 +114,7 @@ def score_auc(
         None,
         len(good) + len(bad),
         len(items) - len(good) - len(bad),
-        "Hanley-McNeil variance, Wilson interval by effective rows",
+        "DeLong and Hanley-McNeil variance, Wilson interval by effective rows",
         {"good": len(good), "bad": len(bad)},
     )
 
@@ -127,9 +127,33 @@ def compute_auc(positive: Sequence[float], negative: Sequence[float]) -> float:
     return float((below.sum() + not_above.sum()) / (2 * len(positive) * len(negative)))
 
 
-def _compute_auc_interval(value: float, good: int, bad: int) -> tuple[float, float]:
+def _compute_auc_interval(
+    value: float, good: Sequence[float], bad: Sequence[float]
+) -> tuple[float, float]:
+    """Wilson's interval by a variance between DeLong's and Hanley and McNeil's.
+
+    Near 1 and with few items DeLong's (Biometrics 44 (1988) 837) is too small, Hanley and McNeil's
+    (Radiology 143 (1982) 29) is too large elsewhere; .85 of the one and .15 of the
+    other hold 95 % +- 1 on average from 50 items on (`benchmarks/coverage.py`).
+    """
+    variance = 0.85 * _compute_delong(good, bad) + 0.15 * _compute_hanley(value, good, bad)
+    return compute_range_interval(value, variance, (0.0, 1.0), min(len(good), len(bad)))
+
+
+def _compute_delong(good: Sequence[float], bad: Sequence[float]) -> float:
+    """Variance of the AUC from how each item is placed among those of the other kind."""
+    sides = (np.asarray(good, np.float64), np.asarray(bad, np.float64))
+    variance = 0.0
+    for own, other in (sides, sides[::-1]):
+        others = np.sort(other)
+        below = np.searchsorted(others, own, side="left")
+        not_above = np.searchsorted(others, own, side="right")
+        placed = (below + not_above) / (2 * len(other))
+        variance += float(placed.var(ddof=1)) / len(own) if len(own) > 1 else 0.0
+    return variance
+
+
+def _compute_hanley(value: float, good: Sequence[float], bad: Sequence[float]) -> float:
     first, second = value / (2 - value), 2 * value**2 / (1 + value)
-    variance = (
-        value * (1 - value) + (good - 1) * (first - value**2) + (bad - 1) * (second - value**2)
-    ) / (good * bad)
-    return compute_range_interval(value, variance, (0.0, 1.0), min(good, bad))
+    spread = (len(good) - 1) * (first - value**2) + (len(bad) - 1) * (second - value**2)
+    return (value * (1 - value) + spread) / (len(good) * len(bad))
