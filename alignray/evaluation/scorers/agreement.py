@@ -49,8 +49,6 @@ FLEISS = Measure("fleiss_kappa", "Fleiss' kappa", "higher", -1, 1, _NOT)
 ALPHA = Measure("krippendorff_alpha", "Krippendorff's alpha", "higher", -1, 1, _NOT)
 _MAX_SIZE = 1e100
 """Of a label that is a number: its square, summed over rows, must be a number."""
-_ALPHA_ROWS = 200
-"""From here on the interval of alpha by squared differences holds (`benchmarks/coverage.py`)."""
 _METHOD = "bootstrap over rows, Wilson interval by effective rows"
 
 
@@ -107,8 +105,6 @@ def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
     try:
         alpha = estimate_alpha(values, options.level, resampling)
         scores.append(_build(ALPHA, place, alpha, len(labels), {"level": options.level}))
-        if options.level == "interval" and alpha.n < _ALPHA_ROWS:
-            notes.append(f"alpha's interval is a little short of 95 % below {_ALPHA_ROWS} rows")
     except EvaluationError as error:
         notes.append(f"no Krippendorff alpha: {error}")
     return ScoreReport(scores, {"label_counts": _count_labels(judges, labels)}, notes)

@@ -53,6 +53,8 @@ class Resampling:
     """1,000 is right to about 2 % of the interval's width."""
     bounds: tuple[float, float] | None = None
     """Lowest and highest value possible, where both are known."""
+    effective_rows: float | None = None
+    """Rows that the variance really rests on where a few weigh most (degrees of freedom of t)."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def summarize_draws(
         low, high = _expand_percentiles(known_B, n)
     else:
         variance = float(np.var(known_B)) * n / (n - 1)  # a resample varies by (n - 1) / n less
-        quantile = compute_t_quantile(n - 1)
+        quantile = compute_t_quantile(max(1.0, (resampling.effective_rows or n) - 1))
         low, high = compute_range_interval(value, variance, resampling.bounds, n, quantile)
     return Bootstrap(value, low, high, n, known_B)
 
