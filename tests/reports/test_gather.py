@@ -252,7 +252,9 @@ class TestSeveralRuns:
 
     def test_a_judge_that_one_run_alone_has_is_no_difference(self, tmp_path):
         runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", judges={})]
-        build_report(runs, ReportConfig(out=str(tmp_path / "out")))
+        report, _ = build_report(runs, ReportConfig(out=str(tmp_path / "out")))
+        models = {entry["model"] for entry in json.loads(report.read_text())}
+        assert {"base (a)", "base (b)"} <= models
 
     def test_rubrics_of_judges_count_by_content(self, tmp_path):
         runs = [write_run(tmp_path / name) for name in "ab"]

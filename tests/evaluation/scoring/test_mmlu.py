@@ -78,4 +78,5 @@ def test_nothing_readable_is_an_error() -> None:
 
 def test_entries_are_json() -> None:
     entries = [s.to_entry() for s in score_accuracies(PLACE, [Answered("anatomy", True)])]
-    json.dumps(entries, allow_nan=False)
+    assert json.loads(json.dumps(entries, allow_nan=False)) == entries
+    assert {entry["level"] for entry in entries} == {"all", "category", "subcategory", "subject"}

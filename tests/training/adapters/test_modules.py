@@ -52,6 +52,10 @@ def test_a_module_that_takes_no_adapter_is_refused(tiny_model):
 )
 def test_what_is_there_or_not_asked_for_is_accepted(tiny_model, fields):
     check_modules(make(tiny_model, **fields))
+    with pytest.raises(ConfigError, match="no_such"):
+        check_modules(
+            make(tiny_model, **(fields | {"lora_target_modules": ["no_such"], "use_peft": True}))
+        )
 
 
 def test_peft_takes_what_counts_as_adaptable(tiny_model):
