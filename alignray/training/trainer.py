@@ -53,6 +53,10 @@ class RowTrainerMixin:
     suite_config: TrainingConfig
     eval_rows: dict[int, Any]
     """Row -> what this worker has measured of it in the evaluation under way."""
+    count_items: Callable[[list[dict[str, torch.Tensor]]], int]
+    """What the loss of these micro-batches of one worker is a mean over."""
+    measure_rows: Callable[[dict[int, Any]], dict[str, float]]
+    """Metrics of an eval set out of what `eval_rows` holds of each of its rows."""
     args: Any
     state: Any
     accelerator: Any
@@ -137,14 +141,6 @@ class RowTrainerMixin:
         for name, value in self.measure_rows(rows).items():
             output.metrics[f"{prefix}_{name}"] = value
         return output
-
-    def count_items(self, batches: list[dict[str, torch.Tensor]]) -> int:
-        """What the loss of these micro-batches of one worker is a mean over."""
-        raise NotImplementedError
-
-    def measure_rows(self, rows: dict[int, Any]) -> dict[str, float]:
-        """Metrics of an eval set out of what `eval_rows` holds of each of its rows."""
-        raise NotImplementedError
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None per checkpoint: the stage writes one at the end."""
