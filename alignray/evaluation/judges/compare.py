@@ -39,6 +39,7 @@ from alignray.evaluation.judges.judgement import (
     Judgement,
     build_empty_judgement_row,
     build_judgement_row,
+    compute_judgement_key,
 )
 from alignray.evaluation.judges.labels import (
     LabelVerdict,
@@ -49,7 +50,7 @@ from alignray.evaluation.judges.labels import (
 )
 from alignray.inference.engine import Request, RequestRejected, Result
 from alignray.inference.identity import describe_engine
-from alignray.inference.row_task import compute_row_key, compute_salt
+from alignray.inference.row_task import compute_salt
 from alignray.prompts import build_compare_message, load_rubric
 from alignray.ranking.judging import check_judgeable, choose_nonce
 from alignray.records import RowStatus
@@ -117,13 +118,7 @@ class CompareTask:
 
     def compute_key(self, row: Mapping[str, Any]) -> str:
         """Judge, rubric, pairs (the salt), prompt id, conversation, answers and their models."""
-        return compute_row_key(
-            self.salt,
-            row["prompt_id"],
-            row["messages"],
-            row["generations"],
-            row["generation_models"],
-        )
+        return compute_judgement_key(self.salt, row)
 
     def build_requests(self, row: Mapping[str, Any]) -> list[Request]:
         """Both orders of every pair of different answers, in trie order; none if all are equal.

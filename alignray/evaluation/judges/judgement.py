@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from alignray.inference.row_task import compute_row_key
 from alignray.records import RowStatus
 
 JUDGEMENT_SCHEMA = pa.schema(
@@ -54,6 +55,12 @@ class Judgement:
         has_verdict = self.label is not None or self.value is not None
         if has_verdict == (self.reason is not None):
             raise ValueError("a judgement has either a verdict or a reason")
+
+
+def compute_judgement_key(salt: str, row: Mapping[str, Any]) -> str:
+    """Ledger key of a judge's row: judge (the salt), prompt, conversation, answers, models."""
+    names = ("prompt_id", "messages", "generations", "generation_models")
+    return compute_row_key(salt, *(row[name] for name in names))
 
 
 def build_judgement_row(

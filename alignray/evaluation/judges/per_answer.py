@@ -18,11 +18,12 @@ from alignray.evaluation.judges.judgement import (
     Judgement,
     build_empty_judgement_row,
     build_judgement_row,
+    compute_judgement_key,
 )
 from alignray.evaluation.judges.labels import build_label_request, count_tokens, hash_form
 from alignray.inference.engine import Request, Result
 from alignray.inference.identity import describe_engine
-from alignray.inference.row_task import compute_row_key, compute_salt
+from alignray.inference.row_task import compute_salt
 from alignray.prompts import load_rubric
 from alignray.ranking.judging import check_judgeable, choose_nonce
 from alignray.records import Message, RowStatus
@@ -79,13 +80,7 @@ class PerAnswerTask(ABC):
 
     def compute_key(self, row: Mapping[str, Any]) -> str:
         """Judge, rubric and form (the salt), prompt id, conversation, answers and their models."""
-        return compute_row_key(
-            self.salt,
-            row["prompt_id"],
-            row["messages"],
-            row["generations"],
-            row["generation_models"],
-        )
+        return compute_judgement_key(self.salt, row)
 
     def build_requests(self, row: Mapping[str, Any]) -> list[Request]:
         """One request per answer.

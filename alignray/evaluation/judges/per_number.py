@@ -19,10 +19,11 @@ from alignray.evaluation.judges.judgement import (
     Judgement,
     build_empty_judgement_row,
     build_judgement_row,
+    compute_judgement_key,
 )
 from alignray.inference.engine import Output, Request, Result
 from alignray.inference.identity import describe_engine
-from alignray.inference.row_task import compute_row_key, compute_salt
+from alignray.inference.row_task import compute_salt
 from alignray.ranking.judging import check_judgeable
 from alignray.records import RowStatus
 
@@ -53,13 +54,7 @@ class PerNumberTask(ABC):
 
     def compute_key(self, row: Mapping[str, Any]) -> str:
         """Judge (the salt), prompt id, conversation, answers and their models."""
-        return compute_row_key(
-            self.salt,
-            row["prompt_id"],
-            row["messages"],
-            row["generations"],
-            row["generation_models"],
-        )
+        return compute_judgement_key(self.salt, row)
 
     def build_requests(self, row: Mapping[str, Any]) -> list[Request]:
         """One request per distinct answer: the conversation with the answer as its last turn.

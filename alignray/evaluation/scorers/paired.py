@@ -7,9 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from alignray.config.base import Config
 from alignray.errors import ConfigError
 from alignray.evaluation.formats.columns import name_models
 from alignray.evaluation.formats.prompt_values import (
@@ -17,6 +16,7 @@ from alignray.evaluation.formats.prompt_values import (
     choose_value_column,
     read_prompt_values,
 )
+from alignray.evaluation.scorers.prompt_options import PromptOptions
 from alignray.evaluation.scoring.bootstrap import Resampling
 from alignray.evaluation.scoring.paired import Comparison, compare_paired, join_by_prompt
 from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
@@ -24,34 +24,16 @@ from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
 _MAX_LISTED = 20
 
 
-class Options(Config):
+class Options(PromptOptions):
     """Mean of the second model minus mean of the first, over the prompts that both have.
 
     With an interval and a two-sided p-value; yes-or-no values also get the exact McNemar test.
     """
 
-    value: str | None = None
-    """Column of the values; else `value`, `score`, `correct`, ..."""
-    id: str | None = None
-    """Column of the prompts' ids; else `id`, `prompt_id`, ..."""
     direction: Literal["lower", "higher"] = "higher"
     """Which values are better."""
-    low: float | None = None
-    """Lowest value possible."""
-    high: float | None = None
-    """Highest value possible."""
-    seed: int = Field(default=0, ge=0)
-    """Of the bootstrap."""
     num_resamples: int = Field(default=10_000, ge=100, le=100_000)
     """Of the bootstrap."""
-
-    @model_validator(mode="after")
-    def _check_range(self) -> Options:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("give both low and high, or neither")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low is {self.low}, high {self.high}: low must be below high")
-        return self
 
 
 def score_files(files: Sequence[Path], options: Options) -> ScoreReport:

@@ -6,40 +6,17 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field, model_validator
-
-from alignray.config.base import Config
 from alignray.errors import ConfigError, SourceError
 from alignray.evaluation.formats.columns import name_models
 from alignray.evaluation.formats.prompt_values import check_range, read_prompt_values
+from alignray.evaluation.scorers.prompt_options import PromptOptions
 from alignray.evaluation.scoring.bootstrap import Resampling
 from alignray.evaluation.scoring.score import Measure, Score, ScoreReport
 from alignray.evaluation.scoring.seeds import SeedSummary, summarize_seeds
 
 
-class Options(Config):
+class Options(PromptOptions):
     """Mean over seeds, their standard deviation, and an interval with both sources of variance."""
-
-    value: str | None = None
-    """Column of the values; else `value`, `score`, `correct`, ..."""
-    id: str | None = None
-    """Column of the prompts' ids; else `id`, `prompt_id`, ..."""
-    low: float | None = None
-    """Lowest value possible; with `high`, the interval keeps to the range."""
-    high: float | None = None
-    """Highest value possible."""
-    seed: int = Field(default=0, ge=0)
-    """Of the bootstrap over prompts."""
-    num_resamples: int = Field(default=1000, ge=100, le=100_000)
-    """Of the bootstrap over prompts."""
-
-    @model_validator(mode="after")
-    def _check_range(self) -> Options:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("give both low and high, or neither")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low is {self.low}, high {self.high}: low must be below high")
-        return self
 
 
 def score_files(files: Sequence[Path], options: Options) -> ScoreReport:
