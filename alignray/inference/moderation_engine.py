@@ -10,56 +10,17 @@ meaning over time, and neither server nor key say so.
 
 from __future__ import annotations
 
-import asyncio
-
 from alignray.config.inference import SamplingParams
 from alignray.config.judge_engines import ModerationEngineConfig
 from alignray.errors import EngineError
-from alignray.inference.attempts import Sleep
-from alignray.inference.endpoints import Resolver, resolve_host
 from alignray.inference.engine import Request, RequestFailed, RequestRejected, Result
 from alignray.inference.moderation_answer import build_input, parse_moderation
 from alignray.inference.openai_client import request_moderation
-from alignray.inference.openai_session import OpenAISession
+from alignray.inference.session_engine import SessionEngine
 
 
-class ModerationEngine:
-    """See the module; a request's last message is the response that is moderated.
-
-    Args:
-        config: model, endpoint, limits.
-        sleep: how to wait between tries.
-        resolve: how to look up the host.
-    """
-
-    def __init__(
-        self,
-        config: ModerationEngineConfig,
-        *,
-        sleep: Sleep = asyncio.sleep,
-        resolve: Resolver = resolve_host,
-    ) -> None:
-        self._config = config
-        self._session = OpenAISession(config, sleep, resolve)
-
-    @property
-    def max_sequences(self) -> int:
-        """Requests in flight at once."""
-        return self._config.resources.max_concurrent_requests
-
-    def weigh(self, request: Request) -> int:
-        """A request is one input."""
-        return 1
-
-    @property
-    def progress(self) -> int:
-        """Tries that ended, in whatever way: waiting for a busy server is no hang."""
-        return self._session.attempts.ended
-
-    @property
-    def retries(self) -> int:
-        """Retries counted against the budget."""
-        return self._session.attempts.budget.retries
+class ModerationEngine(SessionEngine[ModerationEngineConfig]):
+    """See the module; a request's last message is the response that is moderated."""
 
     async def start(self) -> None:
         """Checks URL and key and moderates a first text.
@@ -90,10 +51,6 @@ class ModerationEngine:
         return await self._session.guard(
             lambda: self._ask(request, self._config.resources.max_tries)
         )
-
-    async def stop(self) -> None:
-        """Closes the connections; requests under way end with `EngineDead`."""
-        await self._session.close()
 
     async def _ask(self, request: Request, max_tries: int) -> Result:
         body = {

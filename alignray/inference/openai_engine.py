@@ -12,14 +12,11 @@ Not promised: equal seeds give equal text only as far as the server keeps that p
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from typing import Any
 
 from alignray.config.inference import OpenAIEngineConfig, SamplingParams
 from alignray.errors import EngineError
-from alignray.inference.attempts import Sleep
-from alignray.inference.endpoints import Resolver, resolve_host
 from alignray.inference.engine import (
     Output,
     Request,
@@ -30,49 +27,14 @@ from alignray.inference.engine import (
 from alignray.inference.openai_client import request_chat, request_models
 from alignray.inference.openai_request import build_body
 from alignray.inference.openai_response import list_model_ids, parse_answer
-from alignray.inference.openai_session import OpenAISession
+from alignray.inference.session_engine import SessionEngine
 
 _FIRST_TOKENS = 16
 """Length of the first request: some reasoning models refuse less."""
 
 
-class OpenAIEngine:
-    """See the module and `alignray.inference.engine.Engine`.
-
-    Args:
-        config: model, endpoint, limits.
-        sleep: how to wait between tries.
-        resolve: how to look up the host.
-    """
-
-    def __init__(
-        self,
-        config: OpenAIEngineConfig,
-        *,
-        sleep: Sleep = asyncio.sleep,
-        resolve: Resolver = resolve_host,
-    ) -> None:
-        self._config = config
-        self._session = OpenAISession(config, sleep, resolve)
-
-    @property
-    def max_sequences(self) -> int:
-        """Requests in flight at once."""
-        return self._config.resources.max_concurrent_requests
-
-    def weigh(self, request: Request) -> int:
-        """A request is one place in line, however many responses it asks for."""
-        return 1
-
-    @property
-    def progress(self) -> int:
-        """Tries that ended, in whatever way: waiting for a busy server is no hang."""
-        return self._session.attempts.ended
-
-    @property
-    def retries(self) -> int:
-        """Retries counted against the budget."""
-        return self._session.attempts.budget.retries
+class OpenAIEngine(SessionEngine[OpenAIEngineConfig]):
+    """See the module and `alignray.inference.engine.Engine`."""
 
     async def start(self) -> None:
         """Checks URL and key, asks for the models, and sends a first request if that proves little.
@@ -93,10 +55,6 @@ class OpenAIEngine:
             EngineDead: stopped.
         """
         return await self._session.guard(lambda: self._answer(request))
-
-    async def stop(self) -> None:
-        """Closes the connections; requests under way end with `EngineDead`."""
-        await self._session.close()
 
     async def _answer(self, request: Request) -> Result:
         outputs: list[Output] = []
