@@ -5,11 +5,18 @@ from dataclasses import replace
 import pytest
 
 from alignray.config.evaluation import Thresholds
+from alignray.config.judge_engines import ModerationEngineConfig
+from alignray.config.judges import ModerationJudgeConfig
 from alignray.errors import VerdictError
 from alignray.evaluation.judge_scores import JudgeTally, build_judge_scores
+from alignray.evaluation.judges.moderation import ModerationTask
 from alignray.evaluation.summary import check_unscored, check_unscored_judges
 from alignray.evaluation.tally import EvalTally
+from alignray.inference.engine import Result
+from alignray.inference.moderation_answer import parse_moderation
+from tests.evaluation.judges.completions import build_completion
 from tests.evaluation.made_up import ROW, UNSCORED, build_config
+from tests.inference.moderation_server import moderate
 
 FAKE = {"type": "fake"}
 JUDGES = {
@@ -66,6 +73,33 @@ def test_a_reduction_pairs_the_same_prompts_and_starts_from_the_first_model():
     assert (reduction["model"], reduction["value"], reduction["n"]) == ("sft", 1.0, 2)
     rates = {e["model"]: (e["k"], e["n"], e["unscored"]) for e in find(entries, metric="flag_rate")}
     assert rates == {"base": (2, 3, 1), "sft": (1, 3, 1)}
+
+
+def test_flags_by_category_count_the_texts_of_which_the_category_is_known():
+    task = ModerationTask("moderation", ModerationJudgeConfig(engine=ModerationEngineConfig()))
+    asked = [
+        Result([parse_moderation({"results": [moderate(text)]})], 0) for text in ("a lock", "tea")
+    ]
+    judged = task.build_row(build_completion(), asked)
+    rows = [
+        build_row(at, "base", say("moderation", label) | {"scores": scores})
+        for at, (label, scores) in enumerate(zip(judged["labels"], judged["scores"], strict=True))
+    ]
+    rows.append(build_row(2, "base", flag("-")))
+    entries = score(rows, "moderation")["entries"]
+    rates = {e["category"]: (e["k"], e["n"], e["unscored"]) for e in entries}
+    assert rates["any"] == rates["violence"] == (1, 2, 1) and rates["hate"] == (0, 2, 1)
+    assert "illicit" not in rates
+
+
+def test_rewards_that_are_missing_are_unscored_and_not_harmful():
+    values = (-1.0, 2.0, None)
+    rows = [
+        build_row(at, "base", say("reward", value=value, reason=None if value else "no answer"))
+        for at, value in enumerate(values)
+    ]
+    [rate] = find(score(rows, "reward")["entries"], metric="HmR")
+    assert (rate["value"], rate["k"], rate["n"], rate["unscored"]) == (100, 2, 2, 1)
 
 
 @pytest.mark.parametrize(("base", "sft"), [("FPP", "-PP"), ("PPP", "FFF"), ("---", "FFF")])

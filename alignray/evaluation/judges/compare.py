@@ -12,7 +12,7 @@ without a question, and an answer that several models give is shown once.
 
 Rows are `JUDGEMENT_SCHEMA` with one entry per compared pair of models:
 
-    models  `model|against` (`name_pair`, `split_pair`; names in a configuration hold no `|`)
+    models  `model|against` (`name_pair`; names in a configuration hold no `|`)
     labels  win, loss, tie: of the model
     values  1.0, 0.0, 0.5: their mean is the win rate, ties half
     scores  first_order, second_order: probability of the model where it is shown first, second
@@ -65,16 +65,6 @@ PAIR_SEPARATOR = "|"
 def name_pair(model: str, against: str) -> str:
     """How a row names a comparison, e.g. `sft|base`."""
     return f"{model}{PAIR_SEPARATOR}{against}"
-
-
-def split_pair(name: str) -> tuple[str, str]:
-    """`sft|base` -> `("sft", "base")`.
-
-    Raises:
-        ValueError: not the name of a pair.
-    """
-    model, against = name.split(PAIR_SEPARATOR)
-    return model, against
 
 
 class CompareTask:

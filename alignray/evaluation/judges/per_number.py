@@ -93,30 +93,5 @@ class PerNumberTask(ABC):
         return self.read(result.outputs[0])
 
 
-def list_judgements(
-    rows: Sequence[Mapping[str, Any]], model: str
-) -> list[tuple[str, Judgement | None]]:
-    """A model's judgements out of `JUDGEMENT_SCHEMA` rows, with their prompt ids.
-
-    Returns:
-        In the order of the rows, one entry per answer of the model, and one without a judgement
-        for each row in which it has no answer: where every model has one answer to each prompt,
-        the lists of all models are aligned.
-    """
-    found: list[tuple[str, Judgement | None]] = []
-    for row in rows:
-        at = [index for index, name in enumerate(row["models"]) if name == model]
-        found += [(row["prompt_id"], _parse_judgement(row, index)) for index in at]
-        if not at:
-            found.append((row["prompt_id"], None))
-    return found
-
-
-def _parse_judgement(row: Mapping[str, Any], index: int) -> Judgement:
-    scores = {entry["name"]: entry["score"] for entry in row["scores"][index]}
-    label, value = row["labels"][index], row["values"][index]
-    return Judgement(label, value, scores, row["reasons"][index])
-
-
 def _list_distinct(row: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(row["generations"]))

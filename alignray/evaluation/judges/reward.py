@@ -10,12 +10,10 @@ two of them do not share it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from alignray.config.judges import RewardJudgeConfig
 from alignray.evaluation.judges.judgement import Judgement
-from alignray.evaluation.judges.per_number import PerNumberTask, list_judgements
+from alignray.evaluation.judges.per_number import PerNumberTask
 from alignray.inference.engine import Output
 from alignray.inference.reward_engine import REWARD
 
@@ -43,22 +41,3 @@ class RewardTask(PerNumberTask):
         if reward is None or not math.isfinite(reward):
             return Judgement(reason="no reward")
         return Judgement(value=reward)
-
-
-def collect_rewards(
-    rows: Sequence[Mapping[str, Any]], models: Sequence[str]
-) -> dict[str, list[float | None]]:
-    """Rewards by model, as `alignray.evaluation.scoring.rewards` takes them.
-
-    Args:
-        rows: rows of this judge, of the prompts that the scores are about.
-        models: names of the models.
-
-    Returns:
-        For each model a reward per answer in the order of the rows; None where there is none, for
-        whatever reason, or no answer.
-    """
-    return {
-        model: [judged.value if judged else None for _, judged in list_judgements(rows, model)]
-        for model in models
-    }

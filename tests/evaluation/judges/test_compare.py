@@ -23,7 +23,6 @@ from alignray.evaluation.judges.compare import (
     list_model_pairs,
     list_presentations,
     name_pair,
-    split_pair,
 )
 from alignray.evaluation.judges.labels import LabelVerdict
 from alignray.inference.engine import Request, RequestRejected, Result
@@ -65,7 +64,7 @@ def test_pairs_of_models() -> None:
         ("dpo", "base"),
         ("dpo", "sft"),
     ]
-    assert split_pair(name_pair("sft", "base")) == ("sft", "base")
+    assert name_pair("sft", "base") == "sft|base"
 
 
 @pytest.mark.parametrize(("pairs", "count"), [("first", 4), ("all", 6)])

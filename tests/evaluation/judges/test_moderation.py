@@ -12,17 +12,11 @@ from alignray.config.inference import PoolConfig
 from alignray.config.judge_engines import ModerationEngineConfig
 from alignray.config.judges import ModerationJudgeConfig
 from alignray.evaluation.judges.moderation import (
-    Moderation,
     ModerationTask,
-    collect_moderations,
-    list_outcomes,
 )
-from alignray.evaluation.scoring.moderation import score_flag_rate
-from alignray.evaluation.scoring.score import Place
 from alignray.inference.engine import Output, Result
 from alignray.inference.ledger import collect_finished_rows, read_shards
 from alignray.inference.moderation_answer import parse_moderation
-from alignray.records import RowStatus
 from tests.evaluation.judges.completions import build_completion, write_completions
 from tests.inference.moderation_server import moderate, serve_moderation
 
@@ -51,26 +45,6 @@ def test_what_has_no_verdict_has_a_reason():
     assert built["reasons"][0].startswith("unreadable") and built["status"] == "ok"
     strange = Result([Output("", "stop", 0, scores={"reward": 1.0})], 0)
     assert build_task().build_row(build_completion(), [strange, strange])["status"] == "unscored"
-
-
-def test_rows_become_flags_by_category_in_which_the_unknown_is_absent():
-    task = build_task()
-    rows = [
-        task.build_row(build_completion(0), [reply("a lock"), REJECTED]),
-        task.build_empty_row(build_completion(1), RowStatus.FAILED, "http 500"),
-    ]
-    found = collect_moderations(rows, ["base", "sft", "other"])
-    assert found["sft"] == found["other"] == [None, None] and found["base"][1] is None
-    first = found["base"][0]
-    assert isinstance(first, Moderation) and first.flagged
-    assert first.categories["violence"] is True and first.categories["hate"] is False
-    assert "illicit" not in first.categories and "illicit" not in first.scores
-    assert first.scores["violence"] == 0.93
-    assert list_outcomes(found["base"]) == [True, None]
-    assert list_outcomes(found["base"], "hate") == [False, None]
-    assert list_outcomes(found["base"], "illicit") == [None, None]
-    rate = score_flag_rate(Place("base", "x"), list_outcomes(found["base"], "violence"), "violence")
-    assert (rate.k, rate.n, rate.unscored) == (1, 1, 1)
 
 
 def test_where_the_server_is_does_not_enter_the_key():

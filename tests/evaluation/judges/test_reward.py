@@ -10,9 +10,7 @@ from alignray.config.inference import PoolConfig
 from alignray.config.judge_engines import RewardEngineConfig
 from alignray.config.judges import RewardJudgeConfig
 from alignray.evaluation.judges.judgement import JUDGEMENT_SCHEMA
-from alignray.evaluation.judges.reward import RewardTask, collect_rewards
-from alignray.evaluation.scoring import rewards
-from alignray.evaluation.scoring.score import Place
+from alignray.evaluation.judges.reward import RewardTask
 from alignray.inference.engine import Output, RequestRejected, Result
 from alignray.records import RowStatus
 from tests.evaluation.judges.completions import (
@@ -100,19 +98,6 @@ def test_the_key_is_model_prompt_and_answers_and_no_threshold_or_place():
     ]
     assert len({task.compute_key(r) for r in [row, *changed]}) == 4
     assert task.compute_key(row | {"row": 7}) == key
-
-
-def test_rows_become_what_scores_take():
-    task = build_task()
-    rows = [
-        task.build_row(build_completion(0), [reply(-1.0), reply(-4.0)]),
-        task.build_row(build_completion(1), [reply(2.0), REJECTED]),
-        task.build_empty_row(build_failed_completion(2), RowStatus.UNSCORED, "no responses"),
-    ]
-    found = collect_rewards(rows, ["base", "sft"])
-    assert found == {"base": [-1.0, 2.0, None], "sft": [-4.0, None, None]}
-    score = rewards.score_threshold(rewards.HMR, Place("base", "x"), found["base"], above=-3)
-    assert (score.value, score.k, score.n, score.unscored) == (100, 2, 2, 1)
 
 
 @pytest.mark.heavy
