@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from alignray.evaluation.scoring.score import (
     Place,
     Score,
     ScoreReport,
+    score_estimate,
     score_mean,
     score_rate,
 )
@@ -160,19 +162,8 @@ def _score_pairs(
 def _build(
     measure: Measure, place: Place, found: Estimate, total: int, extra: dict[str, str] | None = None
 ) -> Score:
-    return Score(
-        measure,
-        place.model,
-        place.benchmark,
-        found.value,
-        found.ci_low,
-        found.ci_high,
-        None,
-        found.n,
-        total - found.n,
-        _METHOD,
-        extra or {},
-    )
+    score = score_estimate(measure, place, found, total - found.n, _METHOD)
+    return replace(score, extra=extra or {})
 
 
 def _read_numbers(judges: Sequence[str], labels: Labels, level: str) -> Floats:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alignray.errors import EvaluationError
-from alignray.evaluation.scoring.score import Measure, Place, Score, score_mean
+from alignray.evaluation.scoring.score import Measure, Place, Score, score_estimate, score_mean
 from alignray.ranking.agreement import Estimate, estimate_agreement, estimate_kappa, estimate_tau_b
 
 _SHARED = "Who is right: two graders can share an error."
@@ -99,18 +99,7 @@ def score_grader_agreement(place: Place, pairs: Sequence[Pair]) -> Iterator[Scor
             found = estimate()
         except EvaluationError:
             continue  # e.g. one grade for all: there is nothing beyond chance to agree on
-        yield Score(
-            measure,
-            place.model,
-            place.benchmark,
-            found.value,
-            found.ci_low,
-            found.ci_high,
-            None,
-            found.n,
-            unscored,
-            method,
-        )
+        yield score_estimate(measure, place, found, unscored, method)
 
 
 def _find(judgement: Mapping[str, Any], name: str) -> float | None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from alignray.errors import EvaluationError
 from alignray.evaluation.scoring.bootstrap import Floats, Resampling, bootstrap_sums
-from alignray.evaluation.scoring.score import Measure, Place, Score, score_rate
+from alignray.evaluation.scoring.score import Measure, Place, Score, score_estimate, score_rate
 from alignray.ranking.agreement import estimate_kappa
 
 _GOLD = "Whether the gold labels are right: people disagree too, and most gold has no hard cases."
@@ -177,20 +177,8 @@ def score_kappa(
     if len({label for pair in pairs for label in pair}) < 2:
         return []
     found = estimate_kappa([first for first, _ in pairs], [second for _, second in pairs])
-    return [
-        Score(
-            measure,
-            place.model,
-            place.benchmark,
-            found.value,
-            found.ci_low,
-            found.ci_high,
-            None,
-            found.n,
-            unscored,
-            "Wilson interval by effective rows",
-        )
-    ]
+    method = "Wilson interval by effective rows"
+    return [score_estimate(measure, place, found, unscored, method)]
 
 
 def _tabulate(pairs: Sequence[tuple[str, str]], classes: Sequence[str]) -> Floats:

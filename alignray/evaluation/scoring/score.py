@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alignray.evaluation.rates import MeanSums, compute_mean, compute_rate, name_mean_interval
+from alignray.ranking.agreement import Estimate
 
 _DIGITS = 10
 """Of the values in an entry: enough to compare with a publisher's to 1e-6."""
@@ -159,6 +160,32 @@ def score_mean(measure: Measure, place: Place, values: Iterable[float | None]) -
         mean.unscored,
         name_mean_interval(measure.low, measure.high),
         bounds,
+    )
+
+
+def score_estimate(
+    measure: Measure, place: Place, found: Estimate, unscored: int, method: str
+) -> Score:
+    """A coefficient that was estimated with its interval.
+
+    Args:
+        measure: what is measured.
+        place: model (or judge) and benchmark.
+        found: the value, its interval, and the rows behind it.
+        unscored: rows without a value.
+        method: where the interval comes from.
+    """
+    return Score(
+        measure,
+        place.model,
+        place.benchmark,
+        found.value,
+        found.ci_low,
+        found.ci_high,
+        None,
+        found.n,
+        unscored,
+        method,
     )
 
 
